@@ -1,0 +1,1 @@
+"""From a request to a result: every model, local or remote, behind one typed call."""

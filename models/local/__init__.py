@@ -1,0 +1,1 @@
+"""Local models: every file or folder is one."""

@@ -1,0 +1,122 @@
+"""The words of a request: the class is the task and carries the type of its result.
+
+Pixel conventions, everywhere in this package:
+    image   uint8 array (height, width, 3), sRGB, upright
+    alpha   float32 array (height, width), range [0, 1]
+    mask    bool array (height, width)
+    box     (x0, y0, x1, y1) in pixels of the image, origin top left, x1 and y1 exclusive
+"""
+
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image: TypeAlias = NDArray[np.uint8]
+Alpha: TypeAlias = NDArray[np.float32]
+Mask: TypeAlias = NDArray[np.bool_]
+Box: TypeAlias = tuple[float, float, float, float]
+
+Result = TypeVar("Result")
+ResultOut = TypeVar("ResultOut", covariant=True)
+Asked = TypeVar("Asked", contravariant=True)
+
+
+class Run(Protocol):
+    """How a model speaks while it works. `jobs.context.Context` fits it; so does any small stand-in."""
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        """Report work done, `fraction` in [0, 1]."""
+
+    def preview(self, image: Any) -> None:
+        """Show an intermediate picture: a `PIL.Image.Image`."""
+
+    def log(self, text: str) -> None:
+        """Add one line to the log."""
+
+    def check(self) -> None:
+        """Raise (a BaseException) if the person cancelled. Called between units of work."""
+
+    def remember(self, key: str, value: Any) -> None:
+        """Keep a JSON value durably, to find it again after a crash."""
+
+    def recall(self, key: str) -> Any:
+        """The value kept under `key`, or None."""
+
+
+class Request(Generic[Result]):
+    """Base of all requests; `Result` is what the model answers with."""
+
+
+class Loaded(Protocol[Asked, ResultOut]):
+    """A model in memory: a callable, no base class."""
+
+    def __call__(self, request: Asked, run: Run) -> ResultOut:
+        """Answer one request."""
+
+
+@dataclass(frozen=True, eq=False)
+class Matting(Request[Alpha]):
+    """Find alpha. Without a trimap: of the people in the image. With one: of what it marks.
+
+    trimap: float32 (height, width); 1 surely foreground, 0 surely background, 0.5 to be found.
+    """
+
+    image: Image
+    trimap: Alpha | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Inpainting(Request[Image]):
+    """Fill the True pixels of `mask`; all others come back byte-identical."""
+
+    image: Image
+    mask: Mask
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face: its box, score in [0, 1] and six key points (right eye, left eye, nose tip, mouth,
+    right ear, left ear; right and left are the person's own), in pixels."""
+
+    box: Box
+    score: float
+    keypoints: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class FaceDetection(Request[tuple[Face, ...]]):
+    """Find faces, largest first."""
+
+    image: Image
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredMask:
+    """One candidate mask. `score`: higher is more trustworthy, on the model's own scale."""
+
+    mask: Mask
+    score: float
+    box: Box
+
+
+@dataclass(frozen=True, eq=False)
+class MaskGeneration(Request[tuple[ScoredMask, ...]]):
+    """Find the object that the hints mean, best candidate first; without hints, every salient object.
+
+    box: where it is. points: (x, y, label) with label 1 keep / 0 drop. avoid: boxes of neighbours that are
+    not part of it. keep, drop: pixels that surely are / are not part of it. prior: float32 (height, width)
+    probability that a pixel is foreground, for example from a person segmenter. base: a mask to refine.
+    """
+
+    image: Image
+    box: Box | None = None
+    points: tuple[tuple[float, float, int], ...] = ()
+    avoid: tuple[Box, ...] = ()
+    keep: Mask | None = None
+    drop: Mask | None = None
+    prior: Alpha | None = None
+    base: Mask | None = None
+
+

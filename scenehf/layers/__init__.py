@@ -1,0 +1,1 @@
+"""Taking a picture apart: plan, engines, checks, recomposition."""

@@ -1,0 +1,1 @@
+"""Planners: every file is one way to read a picture and propose steps."""
