@@ -1,8 +1,10 @@
 """Every model, one entry each, in the order the screens show them.
 
-`load` functions import their own file: listing the catalog costs nothing.
+A model's file is imported when it is loaded: listing the catalog costs nothing.
 """
 
+from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from models.requests import FaceDetection, Inpainting, Loaded, MaskGeneration, Matting
@@ -11,34 +13,13 @@ from models.spec import Host, ModelSpec
 MEDIAPIPE = "https://github.com/google-ai-edge/mediapipe"
 
 
-def _person_matte(host: Host) -> Loaded[Any, Any]:
-    from models.local.person_matte import load
 
-    return load(host)
+def _local(name: str) -> Callable[[Host], Loaded[Any, Any]]:
+    def load(host: Host) -> Loaded[Any, Any]:
+        model: Loaded[Any, Any] = import_module(f"models.local.{name}").load(host)
+        return model
 
-
-def _face_detector(host: Host) -> Loaded[Any, Any]:
-    from models.local.face_detector import load
-
-    return load(host)
-
-
-def _saliency_cut(host: Host) -> Loaded[Any, Any]:
-    from models.local.saliency_cut import load
-
-    return load(host)
-
-
-def _closed_form(host: Host) -> Loaded[Any, Any]:
-    from models.local.closed_form import load
-
-    return load(host)
-
-
-def _patchmatch(host: Host) -> Loaded[Any, Any]:
-    from models.local.patchmatch import load
-
-    return load(host)
+    return load
 
 
 SPECS: tuple[ModelSpec, ...] = (
@@ -47,7 +28,7 @@ SPECS: tuple[ModelSpec, ...] = (
         title="Person segmenter",
         where="local",
         accepts=Matting,
-        load=_person_matte,
+        load=_local("person_matte"),
         licence="Apache-2.0",
         url=MEDIAPIPE,
         memory=20,
@@ -58,7 +39,7 @@ SPECS: tuple[ModelSpec, ...] = (
         title="Face detector",
         where="local",
         accepts=FaceDetection,
-        load=_face_detector,
+        load=_local("face_detector"),
         licence="Apache-2.0",
         url=MEDIAPIPE,
         memory=10,
@@ -69,7 +50,7 @@ SPECS: tuple[ModelSpec, ...] = (
         title="Saliency and graph cuts",
         where="local",
         accepts=MaskGeneration,
-        load=_saliency_cut,
+        load=_local("saliency_cut"),
         licence="MIT",
         url="",
         memory=100,
@@ -79,7 +60,7 @@ SPECS: tuple[ModelSpec, ...] = (
         title="Closed-form matting",
         where="local",
         accepts=Matting,
-        load=_closed_form,
+        load=_local("closed_form"),
         licence="MIT",
         url="https://doi.org/10.1109/TPAMI.2007.1177",
         memory=100,
@@ -89,7 +70,7 @@ SPECS: tuple[ModelSpec, ...] = (
         title="PatchMatch inpainting",
         where="local",
         accepts=Inpainting,
-        load=_patchmatch,
+        load=_local("patchmatch"),
         licence="MIT",
         url="https://github.com/mauwii/PyPatchMatch",
         memory=200,
