@@ -1,0 +1,238 @@
+"""What a person can do to a job of layer extraction. The screens, the API and the command line call these.
+
+Each act checks that the job can take it, changes the stored parameters, and puts the job back in the queue; the
+workflow then finds what is out of date.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from jobs.job import Job, Step
+from jobs.store import Store
+from scenehf.errors import NotPossible
+from scenehf.layers.engines import ENGINES
+from scenehf.layers.plan import ExtractStep, Plan, fresh_id, with_extraction, with_plate_before
+from scenehf.layers.planners import PLANNERS
+from scenehf.pixels import HOME, Limits, encode_png, open_image, thumbnail
+from scenehf.workflows.extract import KIND, SOURCE, ExportOrder, Params, Redo
+
+Box = tuple[float, float, float, float]
+Point = tuple[float, float, Literal[0, 1]]
+
+BUSY = ("running", "queued")
+THUMBNAIL_SIDE = 360
+
+
+def create(
+    store: Store,
+    photo: bytes | Path,
+    name: str,
+    *,
+    params: Params | None = None,
+    limits: Limits = HOME,
+) -> Job:
+    """Open the photo through the one door and queue its job. Raises BadPicture."""
+    source = open_image(photo, limits=limits)
+    wanted = (params or Params()).model_copy(update={"name": Path(name).name[:200] or "photo"})
+    if wanted.engine not in ENGINES or wanted.planner not in PLANNERS:
+        raise NotPossible(f"There is no engine {wanted.engine!r} or no planner {wanted.planner!r}.")
+    original = photo if isinstance(photo, bytes) else photo.read_bytes()
+    assets = [
+        ("original", original, "application/octet-stream"),
+        (SOURCE, encode_png(source.pixels), "image/png"),
+        ("thumb.png", encode_png(thumbnail(source.pixels, THUMBNAIL_SIDE)), "image/png"),
+    ]
+    if source.alpha is not None:
+        assets.append(("source-alpha.png", encode_png(source.alpha), "image/png"))
+    job = store.create_job(KIND, wanted.model_dump(mode="json"), title=wanted.name, assets=assets)
+    for notice in source.notices:
+        store.append(job.id, "log", {"text": notice})
+    return job
+
+
+def params_of(job: Job) -> Params:
+    """The job's parameters, checked."""
+    if job.kind != KIND:
+        raise NotPossible(f"Job {job.id} is not a layer extraction.")
+    return Params.model_validate(job.params)
+
+
+def plan_of(store: Store, job_id: str) -> Plan:
+    """The job's plan; raises NotPossible while there is none."""
+    plan = params_of(store.job(job_id)).plan
+    if plan is None:
+        raise NotPossible("There is no plan yet: wait until the picture has been read.")
+    return plan
+
+
+def set_plan(store: Store, job_id: str, plan: Plan | dict[str, Any]) -> Plan:
+    """Replace the plan."""
+    job = _idle(store, job_id)
+    try:
+        checked = Plan.model_validate(plan)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise NotPossible(f"That is not a plan: {first['msg']}.") from None
+    _keep(store, job, params_of(job).model_copy(update={"plan": checked}))
+    return checked
+
+
+def add_extraction(
+    store: Store, job_id: str, *, name: str = "Object", box: Box | None = None, points: Sequence[Point] = ()
+) -> Plan:
+    """Add a step in front, from a box or points in 0..1 of the picture."""
+    if box is None and not points:
+        raise NotPossible("Draw a box around the object or click on it first.")
+    plan = plan_of(store, job_id)
+    step_id = fresh_id("s1", {step.id for step in plan.steps})
+    try:
+        step = ExtractStep(id=step_id, name=name, z=1, box=box, points=tuple(points))
+        return set_plan(store, job_id, with_extraction(plan, step))
+    except ValidationError as error:
+        raise NotPossible(f"That step cannot be added: {error.errors()[0]['msg']}.") from None
+
+
+def run(store: Store, job_id: str, only: str | None = None) -> None:
+    """Confirm the plan and run it; with `only`, stop after that step."""
+    job = _idle(store, job_id)
+    _keep(store, job, params_of(job).model_copy(update={"confirmed": True, "only": only}))
+    store.requeue(job_id)
+
+
+def accept(store: Store, job_id: str, key: str) -> None:
+    """The person is content with the step's chosen attempt; the job goes on."""
+    job = _idle(store, job_id)
+    step = chosen(store, job_id, key)
+    if step.state not in ("needs_review", "done"):
+        raise NotPossible(f"{step.name} is {step.state.replace('_', ' ')}: there is nothing to accept.")
+    store.move_step(job_id, key, step.attempt, "accepted")
+    if job.state == "needs_review":
+        store.requeue(job_id)
+
+
+def retry(
+    store: Store,
+    job_id: str,
+    key: str,
+    *,
+    box: Box | None = None,
+    points: Sequence[Point] | None = None,
+    prompt: str | None = None,
+) -> None:
+    """Do one step again, with another hint where one is given."""
+    job = _idle(store, job_id)
+    plan = plan_of(store, job_id)
+    given = {"box": box, "points": None if points is None else tuple(points), "prompt": prompt}
+    changes = {name: value for name, value in given.items() if value is not None}
+    _redo(store, job, _changed(plan, key, changes), key)
+
+
+def remove_background(store: Store, job_id: str, key: str) -> None:
+    """Matte the step's chosen output again, dropping background left inside it."""
+    job = _idle(store, job_id)
+    _redo(store, job, plan_of(store, job_id), key, mode="rematte", base=_usable(store, job_id, key).attempt)
+
+
+def refine(store: Store, job_id: str, key: str, strokes: bytes) -> None:
+    """Correct the step's mask with brush strokes: a PNG of the photo's size, green keeps and red drops."""
+    job = _idle(store, job_id)
+    base = _usable(store, job_id, key).attempt
+    size = open_image(store.read(job_id, SOURCE)).size
+    if (drawn := open_image(strokes).size) != size:
+        raise NotPossible(f"The strokes are {drawn[0]}x{drawn[1]} but the photo is {size[0]}x{size[1]}.")
+    serial = params_of(job).redo.get(key, Redo()).serial + 1
+    name = f"{key}.strokes{serial}.png"
+    store.put_assets(job_id, [(name, strokes, "image/png")])
+    _redo(store, job, plan_of(store, job_id), key, mode="refine", base=base, strokes=name)
+
+
+def plate_and_retry(store: Store, job_id: str, key: str, removes: Sequence[str]) -> None:
+    """Paint the named occluders out first, then run the step again on that plate."""
+    job = _idle(store, job_id)
+    plan = plan_of(store, job_id)
+    names = {step.id for step in plan.extractions}
+    if not removes or not set(removes) <= names - {key}:
+        raise NotPossible("Name one or more other layers that cover this one.")
+    try:
+        plan = with_plate_before(plan, key, list(removes))
+    except (KeyError, ValueError) as error:
+        raise NotPossible(f"That cannot be painted out first: {error}.") from None
+    _redo(store, job, plan, key)
+
+
+def choose(store: Store, job_id: str, key: str, attempt: int) -> None:
+    """Go back to an earlier attempt: its inputs return to the plan, so nothing is done twice."""
+    job = _idle(store, job_id)
+    older = next((s for s in store.steps(job_id) if (s.key, s.attempt) == (key, attempt)), None)
+    if older is None or older.state not in ("done", "accepted", "needs_review"):
+        raise NotPossible(f"Step {key} has no finished attempt {attempt}.")
+    params = params_of(job)
+    plan = plan_of(store, job_id)
+    if isinstance(plan.step(key), ExtractStep):
+        hints = {name: older.params[name] for name in ("box", "points", "prompt")}
+        plan = _changed(plan, key, hints)
+        redo = params.redo | {key: Redo.model_validate(older.params["redo"])}
+        params = params.model_copy(update={"redo": redo})
+    _keep(store, job, params.model_copy(update={"plan": plan}))
+    store.choose_attempt(job_id, key, attempt)
+    if params.confirmed:
+        store.requeue(job_id)
+
+
+def export(store: Store, job_id: str, order: ExportOrder) -> None:
+    """Write the scene in the wanted formats; the files appear as assets of the job."""
+    job = _idle(store, job_id)
+    params = params_of(job).model_copy(update={"export": order, "confirmed": True, "only": None})
+    _keep(store, job, params)
+    store.requeue(job_id)
+
+
+def chosen(store: Store, job_id: str, key: str) -> Step:
+    """The chosen attempt of a step; raises NotPossible if it has not run."""
+    for step in store.chosen_steps(job_id):
+        if step.key == key:
+            return step
+    raise NotPossible(f"Step {key} has not run yet.")
+
+
+def _usable(store: Store, job_id: str, key: str) -> Step:
+    step = chosen(store, job_id, key)
+    if step.state not in ("done", "accepted", "needs_review"):
+        raise NotPossible(f"{step.name} has no result to work on: retry it first.")
+    return step
+
+
+def _idle(store: Store, job_id: str) -> Job:
+    job = store.job(job_id)
+    if job.state in BUSY:
+        raise NotPossible("The job is running: pause or cancel it first.")
+    return job
+
+
+def _keep(store: Store, job: Job, params: Params) -> None:
+    store.set_params(job.id, params.model_dump(mode="json"))
+
+
+def _changed(plan: Plan, key: str, changes: dict[str, Any]) -> Plan:
+    try:
+        plan.step(key)
+        steps = [
+            step.model_dump(mode="json") | (changes if step.id == key else {}) for step in plan.steps
+        ]
+        return Plan.model_validate(plan.model_dump(mode="json") | {"steps": steps})
+    except KeyError:
+        raise NotPossible(f"The plan has no step {key!r}.") from None
+    except ValidationError as error:
+        raise NotPossible(f"That hint cannot be used: {error.errors()[0]['msg']}.") from None
+
+
+def _redo(store: Store, job: Job, plan: Plan, key: str, **how: Any) -> None:
+    params = params_of(job)
+    serial = params.redo.get(key, Redo()).serial + 1
+    redo = params.redo | {key: Redo(serial=serial, **how)}
+    changes = {"plan": plan, "redo": redo, "confirmed": True, "only": None}
+    _keep(store, job, params.model_copy(update=changes))
+    store.requeue(job.id)

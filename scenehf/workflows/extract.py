@@ -1,0 +1,282 @@
+"""The job kind `layers.extract`: plan, extract front to back, paint plates, assemble, export.
+
+The job runs like `make`: every step has a key made of all its inputs, and a step whose chosen attempt finished with the
+same key is not done again. So resume, retry, an edited plan and an older attempt chosen again are one mechanism.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from jobs.context import Context
+from jobs.errors import HostCrashed, Paused, UnitFailed
+from jobs.job import Step as Attempt
+from models.errors import ModelError
+from scenehf.layers.engines import ENGINES
+from scenehf.layers.plan import ExtractStep, Plan, PlateStep, StepId
+from scenehf.workflows.layer_units import Files
+
+KIND = "layers.extract"
+SOURCE = "source.png"
+PLAN, SCENE, EXPORT = "plan", "scene", "export"  # keys of the steps that no planner writes
+FINISHED = ("done", "accepted")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Redo(_Strict):
+    """How a step is to be done again. base: number of the attempt that is re-matted or refined. strokes: name of the
+    asset with brush strokes (green keeps, red drops). serial: counts requests, so that each is a new attempt."""
+
+    mode: Literal["extract", "rematte", "refine"] = "extract"
+    base: int | None = None
+    strokes: str | None = None
+    serial: int = 0
+
+
+class ExportOrder(_Strict):
+    """What to write. edges: "faithful" layers add up to the photo; "clean" ones carry decontaminated colours."""
+
+    formats: tuple[Literal["png", "zip", "psd", "ora", "tiff", "html"], ...] = ("zip",)
+    edges: Literal["faithful", "clean"] = "faithful"
+
+
+class Params(_Strict):
+    """What a job of this kind is asked. confirmed: the person has seen the plan. headless: nobody watches, so
+    results that need review are flagged and the run goes on. only: stop after this step."""
+
+    name: Annotated[str, Field(max_length=200)] = "photo"
+    engine: str = "local"
+    planner: str = "offline"
+    plan: Plan | None = None
+    confirmed: bool = False
+    headless: bool = False
+    only: StepId | None = None
+    redo: dict[StepId, Redo] = {}
+    export: ExportOrder | None = None
+
+
+def run(context: Context) -> None:
+    """Take one picture apart. Raises Paused when a person is to look."""
+    _Extraction(context).run()
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One unit of work. params and files decide its result; `around` is what it may also look at (the other steps'
+    boxes and alphas), a change of which is no reason to do finished work again."""
+
+    key: str
+    name: str
+    unit: str
+    params: dict[str, Any]
+    files: Files
+    around: tuple[dict[str, Any], Files] = field(default=({}, {}))
+
+    def input_key(self) -> str:
+        # Assets are content-addressed: a file's name is the hash of its bytes.
+        inputs = {name: path.name for name, path in self.files.items()}
+        text = json.dumps([self.unit, self.params, inputs], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+class _Extraction:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._params = Params.model_validate(context.job.params)
+        self._chosen: dict[str, Attempt] = {
+            step.key: step for step in context.store.chosen_steps(context.job.id)
+        }
+
+    def run(self) -> None:
+        plan = self._plan()
+        if not (self._params.confirmed or self._params.headless):
+            raise Paused("The plan is ready: change it if you like, then run it.")
+        total = len(plan.steps) + 2
+        for position, step in enumerate(plan.steps, 1):
+            self._do(self._task(plan, step), position, total)
+            if self._params.only == step.id:
+                raise Paused(f"Stopped after {step.name!r}, as asked.")
+        self._do(self._scene(plan), total - 1, total)
+        if self._params.export:
+            self._do(self._export(plan, self._params.export), total, total)
+
+    def _plan(self) -> Plan:
+        if self._params.plan is not None:
+            return self._params.plan
+        task = _Task(PLAN, "Plan", "layers.plan", {"planner": self._params.planner}, {"image": self._path(SOURCE)})
+        plan = Plan.model_validate(self._do(task, 0, 8).result["plan"])
+        self._params = self._params.model_copy(update={"plan": plan})
+        self._context.store.set_params(self._context.job.id, self._params.model_dump(mode="json"))
+        return plan
+
+    def _task(self, plan: Plan, step: ExtractStep | PlateStep) -> _Task:
+        files = {"image": self._base(plan, step)}
+        params: dict[str, Any] = {"engine": self._params.engine, "prompt": step.prompt}
+        if isinstance(step, PlateStep):
+            return _Task(step.id, step.name, "layers.plate", params, files | self._alphas(step.removes))
+        redo = self._params.redo.get(step.id, Redo())
+        params |= {"box": step.box, "points": step.points, "redo": redo.model_dump()}
+        if redo.strokes:
+            files["strokes"] = self._path(redo.strokes)
+        if redo.base is not None:
+            files["base"] = self._path(_asset(step.id, redo.base, "alpha.png"))
+        avoid = [other.box for other in plan.extractions if other.box and other.id != step.id]
+        around = {"avoid": avoid, "coverage": step.checks.coverage}
+        return _Task(
+            step.id, step.name, "layers.extract", params, files, (around, self._in_front(plan, step))
+        )
+
+    def _in_front(self, plan: Plan, step: ExtractStep) -> Files:
+        """Alphas of the layers before `step` that are still in the picture it works on."""
+        painted_out = {
+            gone for plate in plan.plates if plate.id in step.depends_on for gone in plate.removes
+        }
+        front = [other.id for other in plan.extractions if other.z > step.z and other.id not in painted_out]
+        return self._alphas(front)
+
+    def _scene(self, plan: Plan) -> _Task:
+        files = {"source": self._path(SOURCE), **self._alphas([step.id for step in plan.extractions])}
+        layers = []
+        for step in plan.extractions:
+            if f"alpha:{step.id}" not in files:
+                continue
+            attempt = self._chosen[step.id]
+            files[f"cut:{step.id}"] = self._path(_asset(step.id, attempt.attempt, "cut.png"))
+            layers.append(
+                {"id": step.id, "name": step.name, "z": step.z}
+                | {axis: attempt.result[axis] for axis in ("x", "y")}
+            )
+        plate = self._chosen.get(plan.steps[-1].id) if plan.steps else None
+        if layers and plate is not None and plate.state != "failed":
+            files["plate"] = self._path(_asset(plate.key, plate.attempt, "plate.png"))
+        return _Task(SCENE, "Scene", "layers.assemble", {"layers": layers}, files)
+
+    def _export(self, plan: Plan, order: ExportOrder) -> _Task:
+        scene = self._chosen[SCENE]
+        names = ["plate.png", "composite.png", *(f"{layer['id']}.png" for layer in scene.result["layers"])]
+        names += [f"{layer['id']}.clean.png" for layer in scene.result["layers"]]
+        files = {name: self._path(_asset(SCENE, scene.attempt, name)) for name in names}
+        params = {
+            "order": order.model_dump(mode="json"),
+            "layers": scene.result["layers"],
+            "documents": self._documents(plan),
+        }
+        return _Task(EXPORT, "Export", "layers.export", params, files | {"source": self._path(SOURCE)})
+
+    def _documents(self, plan: Plan) -> dict[str, Any]:
+        job = self._context.job
+        report = report_of(plan, self._chosen)
+        described = {"id": job.id, "kind": job.kind, "title": job.title, "created": job.created}
+        settings = self._params.model_dump(mode="json", exclude={"plan", "export"})
+        return {
+            "plan.json": plan.model_dump(mode="json"),
+            "job.json": described | {"params": settings},
+            "report.json": report,
+        }
+
+    def _base(self, plan: Plan, step: ExtractStep | PlateStep) -> Path:
+        """The picture a step works on: the last plate it depends on, else the source."""
+        plates = {plate.id for plate in plan.plates}
+        for needed in reversed(step.depends_on):
+            attempt = self._chosen.get(needed)
+            if needed in plates and isinstance(step, ExtractStep) and attempt and attempt.state != "failed":
+                return self._path(_asset(needed, attempt.attempt, "plate.png"))
+        return self._path(SOURCE)
+
+    def _alphas(self, step_ids: list[str] | tuple[str, ...]) -> Files:
+        """Alpha of each extraction that has one; a failed step has none and is left out."""
+        found = {}
+        for step_id in step_ids:
+            attempt = self._chosen.get(step_id)
+            if attempt and attempt.state in (*FINISHED, "needs_review"):
+                found[f"alpha:{step_id}"] = self._path(_asset(step_id, attempt.attempt, "alpha.png"))
+        return found
+
+    def _path(self, name: str) -> Path:
+        return self._context.path(name)
+
+    def _do(self, task: _Task, position: int, total: int) -> Attempt:
+        """Run the task unless its chosen attempt already has this result; pause where a person is to look."""
+        key = task.input_key()
+        attempt = self._chosen.get(task.key)
+        if attempt is None or attempt.input_key != key or attempt.state not in (*FINISHED, "needs_review"):
+            attempt = self._attempt(task, key, position, total)
+            self._chosen[task.key] = attempt
+        if attempt.state not in FINISHED and not self._params.headless:
+            raise Paused(_why(attempt))
+        self._context.check()
+        return attempt
+
+    def _attempt(self, task: _Task, key: str, position: int, total: int) -> Attempt:
+        context = self._context
+        part = context.part(position / (total + 1), (position + 1) / (total + 1))
+        attempt = context.begin(task.key, position, task.name, task.params, key)
+        part.progress(0.0, task.name)
+        try:
+            data, blobs = self._call(task, part)
+        except (ModelError, UnitFailed, HostCrashed) as error:
+            message, hint = str(error.args[0]), getattr(error, "hint", "")
+            part.log(f"{task.name}: {message} {hint}".strip())
+            return context.end(attempt, "failed", {}, error={"kind": type(error).__name__, "message": message, "hint": hint})
+        verdict = data.get("verdict", "pass")
+        state = {"pass": "done", "review": "needs_review", "fail": "failed"}[verdict]
+        for check in data.get("checks", []):
+            if check["verdict"] != "pass":
+                part.log(f"{task.name}: {check['name']} {check['value']:.3g}, wanted {check['limit']}. {check['advice']}")
+        assets = [(_asset(task.key, attempt.attempt, name), blob, _mime(name)) for name, blob in blobs.items()]
+        part.progress(1.0, task.name)
+        return context.end(attempt, state, data, assets=assets)
+
+    def _call(self, task: _Task, part: Context) -> tuple[dict[str, Any], dict[str, bytes]]:
+        params, files = task.params | task.around[0], task.files | task.around[1]
+        if task.unit in ("layers.extract", "layers.plate") and ENGINES[self._params.engine].where == "cloud":
+            from scenehf.worker import units
+
+            return units()[task.unit](params, files, part)
+        reply = part.call(task.unit, params, files)
+        return reply.data, reply.blobs
+
+
+def report_of(plan: Plan, chosen: dict[str, Attempt]) -> dict[str, Any]:
+    """What was measured, step by step: states, checks, and the recomposition error of the scene."""
+    steps = []
+    for step in plan.steps:
+        attempt = chosen.get(step.id)
+        if attempt:
+            seconds = (attempt.ended or attempt.started) - attempt.started
+            figures = {k: attempt.result[k] for k in ("coverage", "confidence", "hole") if k in attempt.result}
+            steps.append(
+                {"id": step.id, "name": step.name, "action": step.action, "state": attempt.state}
+                | {"attempt": attempt.attempt, "seconds": round(seconds, 2), **figures}
+                | {"checks": attempt.result.get("checks", []), "error": attempt.error}
+            )
+    scene = chosen.get(SCENE)
+    needs_review = [step["id"] for step in steps if step["state"] in ("needs_review", "failed")]
+    return {"steps": steps, "needs_review": needs_review, "scene": scene.result if scene else {}}
+
+
+def _asset(key: str, attempt: int, name: str) -> str:
+    return f"{key}.{attempt}/{name}"
+
+
+def _mime(name: str) -> str:
+    kinds = {"png": "image/png", "html": "text/html", "zip": "application/zip", "tiff": "image/tiff"}
+    return kinds.get(name.rsplit(".", 1)[-1], "application/octet-stream")
+
+
+def _why(attempt: Attempt) -> str:
+    """One sentence for the person: which step, which figure, what to try."""
+    if attempt.error:
+        return f"{attempt.name}: {attempt.error['message']} {attempt.error.get('hint', '')}".strip()
+    bad = [check for check in attempt.result.get("checks", []) if check["verdict"] != "pass"]
+    if not bad:
+        return f"{attempt.name} waits for you to accept it."
+    check = bad[0]
+    return f"{attempt.name}: {check['name']} is {check['value']:.3g}, wanted {check['limit']}. {check['advice']}"
