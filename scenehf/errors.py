@@ -1,4 +1,4 @@
-"""What can go wrong with a person's picture or scene. Every message is one clear sentence that says what to do."""
+"""What can go wrong with a person's picture or scene; every message is a clear sentence that says what to do."""
 
 
 class SceneError(Exception):

@@ -34,9 +34,10 @@ def to_srgb(profile: object, mode: str) -> tuple[Convert, str | None]:
         return _plain, "Its colour profile could not be used; the colours are shown as plain sRGB."
     if expects == "RGB" and _is_identity(transform):
         return _plain, None
-    convert: Convert = lambda band: _applied(
-        band if band.mode == expects else band.convert(expects), transform
-    )  # noqa: E731
+
+    def convert(band: Image.Image) -> Image.Image:
+        return _applied(band if band.mode == expects else band.convert(expects), transform)
+
     return convert, f"Its colours were converted from {name} to sRGB."
 
 
@@ -55,7 +56,7 @@ def _transform(profile: object, mode: str) -> tuple[ImageCms.ImageCmsTransform, 
 
 
 def _is_identity(transform: ImageCms.ImageCmsTransform) -> bool:
-    """True if a lattice of 9 x 9 x 9 colours stays where it is, so that sRGB pictures keep their exact pixels."""
+    """True if a lattice of 9 x 9 x 9 colours stays where it is, so that sRGB pictures keep their pixels."""
     steps = np.linspace(0, 255, 9).astype(np.uint8)
     lattice = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(27, 27, 3)
     moved = np.asarray(_applied(Image.fromarray(lattice), transform))

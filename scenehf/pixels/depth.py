@@ -1,4 +1,4 @@
-"""16-bit pictures -> 8 bit by rounding. Pillow keeps only the high byte of colour pictures and clips grey ones."""
+"""16-bit pictures -> 8 bit by rounding: Pillow drops the low byte of colour pictures and clips grey ones."""
 
 import sys
 from typing import Any, BinaryIO

@@ -55,7 +55,7 @@ def open_image(data: bytes | Path, limits: Limits = HOME) -> Source:
             raise BadPicture(
                 f"{name} needs more memory than is free; make the picture smaller first."
             ) from None
-        except Exception as error:  # noqa: BLE001 - decoders raise anything over damaged files
+        except Exception as error:  # decoders raise anything over damaged files
             raise BadPicture(f"{name} is damaged or incomplete; open it elsewhere and {_CURE}.") from error
 
 

@@ -15,6 +15,6 @@ def label(name: str, fallback: str = "layer") -> str:
 
 
 def slug(name: str, fallback: str = "layer") -> str:
-    """A file-name part of [a-z0-9-], never empty and never a path. Not unique: callers put a number before it."""
+    """A file-name part of [a-z0-9-], never empty and never a path. Callers put a number before it."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode("ascii").lower()
     return re.sub(r"[^a-z0-9]+", "-", plain)[:_SLUG_LENGTH].strip("-") or fallback

@@ -19,6 +19,7 @@ _ARRAY_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 # EXIF orientation -> the view of an upright array in which the file's rows lie as stored.
 _STORED: dict[int, Callable[[Pixels], Pixels]] = {
+    1: lambda a: a,
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
     4: lambda a: a[::-1],
@@ -54,7 +55,7 @@ def read(image: ImageFile.ImageFile, stream: BinaryIO) -> Source:
     shape = (size[0], size[1]) if turned else (size[1], size[0])
     pixels = np.empty((*shape, 3), np.uint8)
     alpha = np.empty(shape, np.uint8) if has_alpha else None
-    stored = _STORED.get(orientation, lambda a: a)
+    stored = _STORED[orientation]
     for rows in row_blocks(*size):
         colours, clear = _split(band(rows), opaque, has_alpha)
         stored(pixels)[rows] = np.asarray(convert(colours))
@@ -86,7 +87,8 @@ def _decoded(image: ImageFile.ImageFile, stream: BinaryIO) -> Pixels | None:
     if array is None or array.shape[1::-1] != image.size:
         raise OSError("WebP data do not fit their header")
     order = cv2.COLOR_BGR2RGB if array.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
-    return cv2.cvtColor(array, order, dst=array)
+    swapped: Pixels = cv2.cvtColor(array, order, dst=array)
+    return swapped
 
 
 def _orientation(image: Image.Image, notices: list[str]) -> int:
@@ -96,7 +98,7 @@ def _orientation(image: Image.Image, notices: list[str]) -> int:
     except Exception:  # noqa: BLE001 - damaged metadata raise anything and cost only the orientation
         notices.append("Its metadata are damaged, so it may lie on its side.")
         return 1
-    return value if value in _STORED else 1
+    return int(value) if value in _STORED else 1
 
 
 def _image_bands(image: Image.Image) -> Band:

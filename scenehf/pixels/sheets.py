@@ -18,7 +18,7 @@ def row_blocks(width: int, height: int) -> Iterator[slice]:
 
 
 def trim(rgba: Pixels) -> tuple[Pixels, int, int]:
-    """(crop, x, y): the smallest part of (h, w, 4) that holds every alpha > 0; one pixel of an empty sheet."""
+    """(crop, x, y): the smallest part of (h, w, 4) that holds every alpha > 0; one pixel if there is none."""
     seen = rgba[..., 3] > 0
     rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
     if not rows.size:
@@ -39,7 +39,7 @@ def full_canvas(layer: Layer, size: tuple[int, int]) -> Pixels:
 
 
 def blocks(layers: Sequence[Layer], plate: Pixels) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-    """Source-over of the layers (front to back) on the plate, as (rows, float64 (n, width, 3) in 0..255) blocks.
+    """Source-over of the layers (front to back) on the plate, in blocks: (rows, float64 (n, width, 3) in 0..255).
 
     Works on the stored sRGB values, as every editor does by default.
     """
@@ -95,7 +95,8 @@ def thumbnail(array: Pixels, side: int) -> Pixels:
     small = cv2.resize(narrow, size, interpolation=cv2.INTER_AREA)
     if array.ndim == 3 and array.shape[2] == 4:
         small[..., :3] *= 255.0 / np.maximum(small[..., 3:], 1e-6)
-    return np.rint(np.clip(small, 0, 255)).astype(np.uint8)
+    rounded: Pixels = np.rint(np.clip(small, 0, 255)).astype(np.uint8)
+    return rounded
 
 
 def _overlap(layer: Layer, rows: slice, width: int) -> tuple[slice, slice, Pixels] | None:
