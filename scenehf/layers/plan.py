@@ -1,11 +1,12 @@
 """What a planner proposes and a person edits: a strict, small description of the steps that take a picture apart.
 
-Boxes are (x0, y0, x1, y1) and points (x, y, label) in 0..1 of the upright source; label 1 keeps, 0 drops. Extractions run
-front to back; the last step of a plan that extracts anything is the clean plate, which removes all of it.
+Boxes are (x0, y0, x1, y1) and points (x, y, label) in 0..1 of the upright source; label 1 keeps, 0 drops.
+Extractions run front to back; the last step of a plan that extracts anything is the plate that removes all of it.
 A plan without steps is legal: nothing was found, the plate is the source. Ids and names are data, never paths.
 """
 
 import unicodedata
+from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -114,7 +115,9 @@ class Plan(_Strict):
             if isinstance(step, PlateStep):
                 for gone in step.removes:
                     if not isinstance(seen.get(gone), ExtractStep):
-                        raise ValueError(f"plate {step.id!r} removes {gone!r}, which is no earlier extraction")
+                        raise ValueError(
+                            f"plate {step.id!r} removes {gone!r}, which is no earlier extraction"
+                        )
             seen[step.id] = step
         self._check_stack()
         return self
@@ -123,7 +126,7 @@ class Plan(_Strict):
         depths = [step.z for step in self.extractions]
         if len(depths) > MAX_EXTRACTIONS:
             raise ValueError(f"a plan holds at most {MAX_EXTRACTIONS} extractions")
-        if any(front <= back for front, back in zip(depths, depths[1:], strict=False)):
+        if any(front <= back for front, back in pairwise(depths)):
             raise ValueError("extractions run front to back: z must fall from step to step")
         if depths:
             last = self.steps[-1]
@@ -159,9 +162,7 @@ def arrange(scene: str, steps: list[ExtractStep | PlateStep]) -> Plan:
         plate = clean_plate or PlateStep(
             id=fresh_id("plate", known), name="Background", removes=tuple(everything)
         )
-        kept.append(
-            plate.model_copy(update={"removes": tuple(everything), "depends_on": tuple(everything)})
-        )
+        kept.append(plate.model_copy(update={"removes": tuple(everything), "depends_on": tuple(everything)}))
     return Plan(scene=scene, steps=tuple(kept))
 
 

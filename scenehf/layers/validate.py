@@ -83,7 +83,9 @@ def check_cut(
 def check_plate(plate: Plate, image: Image, alphas: Sequence[Alpha]) -> list[Check]:
     """Checks of a plate: the objects are gone, the rest is untouched, the fill is not a smear."""
     if plate.image.shape != image.shape:
-        return [Check("size", plate.image.size / image.size, "1", "fail", "The plate has another size: retry.")]
+        return [
+            Check("size", plate.image.size / image.size, "1", "fail", "The plate has another size: retry.")
+        ]
     removed = np.zeros(image.shape[:2], bool)
     for alpha in alphas:
         removed |= alpha > 0.95
@@ -120,7 +122,9 @@ def _inside_box(alpha: Alpha, box: Box) -> Check:
     ys, xs = np.nonzero(alpha > 0.5)
     limit = f"at least {MIN_BOX_IOU}"
     if not len(xs):
-        return Check("box fit", 0.0, limit, "fail", "Nothing solid was found inside the box. Click on the object.")
+        return Check(
+            "box fit", 0.0, limit, "fail", "Nothing solid was found inside the box. Click on the object."
+        )
     found = (float(xs.min()), float(ys.min()), float(xs.max() + 1), float(ys.max() + 1))
     value = _box_iou(found, box)
     if value >= MIN_BOX_IOU:
@@ -204,7 +208,9 @@ def _duplicate(alpha: Alpha, earlier: Sequence[Alpha]) -> Check:
 def _confidence(value: float) -> Check:
     if value >= MIN_CONFIDENCE:
         return Check("confidence", value, f"at least {MIN_CONFIDENCE}", "pass")
-    advice = "The methods disagree about this object. Look at the outline; a tighter box or one click helps most."
+    advice = (
+        "The methods disagree about this object. Look at the outline; a tighter box or one click helps most."
+    )
     return Check("confidence", value, f"at least {MIN_CONFIDENCE}", "review", advice)
 
 
@@ -230,7 +236,8 @@ def _removed(plate: Image, image: Image, core: Mask) -> Check:
     if value <= MAX_LIKENESS:
         return Check("object gone", value, f"at most {MAX_LIKENESS}", "pass")
     advice = "Traces of the object remain. Grow its layer with the brush and run the plate again."
-    return Check("object gone", value, f"at most {MAX_LIKENESS}", "review" if value < ALARM_LIKENESS else "fail", advice)
+    verdict: Verdict = "review" if value < ALARM_LIKENESS else "fail"
+    return Check("object gone", value, f"at most {MAX_LIKENESS}", verdict, advice)
 
 
 def _texture(plate: Image, hole: Mask) -> Check:

@@ -219,9 +219,7 @@ def _keep(store: Store, job: Job, params: Params) -> None:
 def _changed(plan: Plan, key: str, changes: dict[str, Any]) -> Plan:
     try:
         plan.step(key)
-        steps = [
-            step.model_dump(mode="json") | (changes if step.id == key else {}) for step in plan.steps
-        ]
+        steps = [step.model_dump(mode="json") | (changes if step.id == key else {}) for step in plan.steps]
         return Plan.model_validate(plan.model_dump(mode="json") | {"steps": steps})
     except KeyError:
         raise NotPossible(f"The plan has no step {key!r}.") from None

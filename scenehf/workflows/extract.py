@@ -24,6 +24,11 @@ KIND = "layers.extract"
 SOURCE = "source.png"
 PLAN, SCENE, EXPORT = "plan", "scene", "export"  # keys of the steps that no planner writes
 FINISHED = ("done", "accepted")
+STATES: dict[str, Literal["done", "needs_review", "failed"]] = {
+    "pass": "done",
+    "review": "needs_review",
+    "fail": "failed",
+}
 
 
 class _Strict(BaseModel):
@@ -110,7 +115,9 @@ class _Extraction:
     def _plan(self) -> Plan:
         if self._params.plan is not None:
             return self._params.plan
-        task = _Task(PLAN, "Plan", "layers.plan", {"planner": self._params.planner}, {"image": self._path(SOURCE)})
+        task = _Task(
+            PLAN, "Plan", "layers.plan", {"planner": self._params.planner}, {"image": self._path(SOURCE)}
+        )
         plan = Plan.model_validate(self._do(task, 0, 8).result["plan"])
         self._params = self._params.model_copy(update={"plan": plan})
         self._context.store.set_params(self._context.job.id, self._params.model_dump(mode="json"))
@@ -126,7 +133,7 @@ class _Extraction:
         if redo.strokes:
             files["strokes"] = self._path(redo.strokes)
         if redo.base is not None:
-            files["base"] = self._path(_asset(step.id, redo.base, "alpha.png"))
+            files["base"] = self._path(asset_name(step.id, redo.base, "alpha.png"))
         avoid = [other.box for other in plan.extractions if other.box and other.id != step.id]
         around = {"avoid": avoid, "coverage": step.checks.coverage}
         return _Task(
@@ -135,9 +142,7 @@ class _Extraction:
 
     def _in_front(self, plan: Plan, step: ExtractStep) -> Files:
         """Alphas of the layers before `step` that are still in the picture it works on."""
-        painted_out = {
-            gone for plate in plan.plates if plate.id in step.depends_on for gone in plate.removes
-        }
+        painted_out = {gone for plate in plan.plates if plate.id in step.depends_on for gone in plate.removes}
         front = [other.id for other in plan.extractions if other.z > step.z and other.id not in painted_out]
         return self._alphas(front)
 
@@ -148,21 +153,21 @@ class _Extraction:
             if f"alpha:{step.id}" not in files:
                 continue
             attempt = self._chosen[step.id]
-            files[f"cut:{step.id}"] = self._path(_asset(step.id, attempt.attempt, "cut.png"))
+            files[f"cut:{step.id}"] = self._path(asset_name(step.id, attempt.attempt, "cut.png"))
             layers.append(
                 {"id": step.id, "name": step.name, "z": step.z}
                 | {axis: attempt.result[axis] for axis in ("x", "y")}
             )
         plate = self._chosen.get(plan.steps[-1].id) if plan.steps else None
         if layers and plate is not None and plate.state != "failed":
-            files["plate"] = self._path(_asset(plate.key, plate.attempt, "plate.png"))
+            files["plate"] = self._path(asset_name(plate.key, plate.attempt, "plate.png"))
         return _Task(SCENE, "Scene", "layers.assemble", {"layers": layers}, files)
 
     def _export(self, plan: Plan, order: ExportOrder) -> _Task:
         scene = self._chosen[SCENE]
         names = ["plate.png", "composite.png", *(f"{layer['id']}.png" for layer in scene.result["layers"])]
         names += [f"{layer['id']}.clean.png" for layer in scene.result["layers"]]
-        files = {name: self._path(_asset(SCENE, scene.attempt, name)) for name in names}
+        files = {name: self._path(asset_name(SCENE, scene.attempt, name)) for name in names}
         params = {
             "order": order.model_dump(mode="json"),
             "layers": scene.result["layers"],
@@ -187,7 +192,7 @@ class _Extraction:
         for needed in reversed(step.depends_on):
             attempt = self._chosen.get(needed)
             if needed in plates and isinstance(step, ExtractStep) and attempt and attempt.state != "failed":
-                return self._path(_asset(needed, attempt.attempt, "plate.png"))
+                return self._path(asset_name(needed, attempt.attempt, "plate.png"))
         return self._path(SOURCE)
 
     def _alphas(self, step_ids: list[str] | tuple[str, ...]) -> Files:
@@ -196,7 +201,7 @@ class _Extraction:
         for step_id in step_ids:
             attempt = self._chosen.get(step_id)
             if attempt and attempt.state in (*FINISHED, "needs_review"):
-                found[f"alpha:{step_id}"] = self._path(_asset(step_id, attempt.attempt, "alpha.png"))
+                found[f"alpha:{step_id}"] = self._path(asset_name(step_id, attempt.attempt, "alpha.png"))
         return found
 
     def _path(self, name: str) -> Path:
@@ -222,17 +227,17 @@ class _Extraction:
         try:
             data, blobs = self._call(task, part)
         except (ModelError, UnitFailed, HostCrashed) as error:
-            message, hint = str(error.args[0]), getattr(error, "hint", "")
-            part.log(f"{task.name}: {message} {hint}".strip())
-            return context.end(attempt, "failed", {}, error={"kind": type(error).__name__, "message": message, "hint": hint})
-        verdict = data.get("verdict", "pass")
-        state = {"pass": "done", "review": "needs_review", "fail": "failed"}[verdict]
+            problem = {"kind": type(error).__name__, "message": str(error.args[0]), "hint": error.hint}
+            part.log(f"{task.name}: {problem['message']} {problem['hint']}".strip())
+            return context.end(task.key, attempt.attempt, "failed", {}, error=problem)
         for check in data.get("checks", []):
             if check["verdict"] != "pass":
-                part.log(f"{task.name}: {check['name']} {check['value']:.3g}, wanted {check['limit']}. {check['advice']}")
-        assets = [(_asset(task.key, attempt.attempt, name), blob, _mime(name)) for name, blob in blobs.items()]
+                part.log(f"{task.name}: {_sentence(check)}")
+        assets = [
+            (asset_name(task.key, attempt.attempt, name), blob, _mime(name)) for name, blob in blobs.items()
+        ]
         part.progress(1.0, task.name)
-        return context.end(attempt, state, data, assets=assets)
+        return context.end(task.key, attempt.attempt, STATES[data.get("verdict", "pass")], data, assets)
 
     def _call(self, task: _Task, part: Context) -> tuple[dict[str, Any], dict[str, bytes]]:
         params, files = task.params | task.around[0], task.files | task.around[1]
@@ -251,7 +256,9 @@ def report_of(plan: Plan, chosen: dict[str, Attempt]) -> dict[str, Any]:
         attempt = chosen.get(step.id)
         if attempt:
             seconds = (attempt.ended or attempt.started) - attempt.started
-            figures = {k: attempt.result[k] for k in ("coverage", "confidence", "hole") if k in attempt.result}
+            figures = {
+                k: attempt.result[k] for k in ("coverage", "confidence", "hole") if k in attempt.result
+            }
             steps.append(
                 {"id": step.id, "name": step.name, "action": step.action, "state": attempt.state}
                 | {"attempt": attempt.attempt, "seconds": round(seconds, 2), **figures}
@@ -262,8 +269,9 @@ def report_of(plan: Plan, chosen: dict[str, Attempt]) -> dict[str, Any]:
     return {"steps": steps, "needs_review": needs_review, "scene": scene.result if scene else {}}
 
 
-def _asset(key: str, attempt: int, name: str) -> str:
-    return f"{key}.{attempt}/{name}"
+def asset_name(key: str, attempt: int, name: str) -> str:
+    """The name in the store of what one attempt of a step made."""
+    return f"{key}/{attempt}/{name}"
 
 
 def _mime(name: str) -> str:
@@ -278,5 +286,8 @@ def _why(attempt: Attempt) -> str:
     bad = [check for check in attempt.result.get("checks", []) if check["verdict"] != "pass"]
     if not bad:
         return f"{attempt.name} waits for you to accept it."
-    check = bad[0]
-    return f"{attempt.name}: {check['name']} is {check['value']:.3g}, wanted {check['limit']}. {check['advice']}"
+    return f"{attempt.name}: {_sentence(bad[0])}"
+
+
+def _sentence(check: dict[str, Any]) -> str:
+    return f"{check['name']} is {check['value']:.3g}, wanted {check['limit']}. {check['advice']}"

@@ -4,23 +4,21 @@ A unit runs in the worker process (or, for a cloud engine, in the runner's threa
 again. Keys of `files`: "image" is the picture the step works on, "alpha:ID" an extracted layer's alpha.
 """
 
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import TypeAdapter
+from PIL import Image as Picture
 
 from models.pool import Pool
 from models.requests import Alpha, Image, Mask, Run
-from scenehf.layers import foreground, recompose
+from scenehf.layers import foreground
 from scenehf.layers.engines import ENGINES, Cut, Engine, ExtractTask, Plate, PlateTask
-from scenehf.layers.plan import Box, ExtractStep, PlateStep
 from scenehf.layers.planners import PLANNERS
-from scenehf.layers.validate import Check, check_cut, check_plate, check_recomposition, worst
-from scenehf.pixels import composite, decode_png, encode_png, thumbnail, trim
-from scenehf.scene import Layer, Scene
+from scenehf.layers.validate import Check, check_cut, check_plate, worst
+from scenehf.pixels import decode_png, encode_png, thumbnail, trim
+from scenehf.scene import Pixels
 
 Files = dict[str, Path]
 Reply = tuple[dict[str, Any], dict[str, bytes]]
@@ -84,3 +82,67 @@ class LayerUnits:
         if engine_id not in self._engines:
             self._engines[engine_id] = ENGINES[engine_id].build(self._pool)
         return self._engines[engine_id]
+
+
+def _task(params: dict[str, Any], image: Image, files: Files) -> ExtractTask:
+    """The engine's task in pixels. Everything in front and every stroke becomes a mask."""
+    height, width = image.shape[:2]
+
+    def pixels(box: Sequence[float]) -> tuple[float, float, float, float]:
+        return box[0] * width, box[1] * height, box[2] * width, box[3] * height
+
+    keep, drop = _strokes(files.get("strokes"))
+    front = [_alpha(path) > 0.5 for key, path in files.items() if key.startswith("alpha:")]
+    return ExtractTask(
+        image=image,
+        box=pixels(params["box"]) if params["box"] else None,
+        points=tuple((x * width, y * height, int(label)) for x, y, label in params["points"]),
+        avoid=tuple(pixels(box) for box in params["avoid"]),
+        taken=np.logical_or.reduce(front) if front else None,
+        keep=keep,
+        drop=drop,
+        base=_alpha(files["base"]) if "base" in files else None,
+        prompt=params["prompt"],
+    )
+
+
+def _strokes(path: Path | None) -> tuple[Mask | None, Mask | None]:
+    """(keep, drop) of a stroke picture: green keeps, red drops."""
+    if path is None:
+        return None, None
+    drawn = decode_png(path.read_bytes())
+    painted = drawn[..., 3] > 127 if drawn.shape[2] == 4 else np.ones(drawn.shape[:2], bool)
+    green, red = drawn[..., 1] > 127, drawn[..., 0] > 127
+    return painted & green & ~red, painted & red & ~green
+
+
+def _described(cut: Cut, image: Image, checks: Sequence[Check], run: Run) -> Reply:
+    """What an extraction hands back: alpha, the layer in clean colours, a thumbnail, and its figures."""
+    front, _ = foreground.estimate(image, cut.alpha)
+    opacity = np.rint(cut.alpha * 255).astype(np.uint8)
+    layer, x, y = trim(np.dstack([front, opacity]))
+    _show(layer, run)
+    data = _verdict(checks) | {"x": x, "y": y, "width": layer.shape[1], "height": layer.shape[0]}
+    data |= {"coverage": float(cut.alpha.mean()), "confidence": cut.confidence}
+    blobs = {"alpha.png": encode_png(opacity), "cut.png": encode_png(layer), "thumb.png": _thumb(layer)}
+    return data, blobs
+
+
+def _verdict(checks: Sequence[Check]) -> dict[str, Any]:
+    return {"verdict": worst(checks), "checks": [check.as_json() for check in checks]}
+
+
+def _picture(path: Path) -> Image:
+    return decode_png(path.read_bytes())
+
+
+def _alpha(path: Path) -> Alpha:
+    return decode_png(path.read_bytes()).astype(np.float32) / 255
+
+
+def _thumb(pixels: Pixels) -> bytes:
+    return encode_png(thumbnail(pixels, THUMBNAIL_SIDE))
+
+
+def _show(pixels: Pixels, run: Run) -> None:
+    run.preview(Picture.fromarray(thumbnail(pixels, PREVIEW_SIDE)))

@@ -1,0 +1,115 @@
+"""`layers PHOTO --out DIR`: take one picture apart without a screen."""
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+from jobs.job import Event, Job
+from jobs.store import Store
+from scenehf.errors import BadPicture, NotPossible
+from scenehf.layers.plan import ExtractStep, Plan, arrange, fresh_id
+from scenehf.pixels import open_image
+from scenehf.settings import Settings
+from scenehf.worker import build
+from scenehf.workflows import actions
+from scenehf.workflows.extract import EXPORT, ExportOrder, Params, asset_name
+
+EVERYTHING = ExportOrder(formats=("png", "zip", "psd", "ora", "tiff", "html"))
+
+
+def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the verb."""
+    parser = subparsers.add_parser("layers", help="take a photo apart into layers and a clean plate")
+    parser.add_argument("photo", type=Path, help="the picture (PNG, JPEG, WebP, TIFF, HEIC ...)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
+    parser.add_argument(
+        "--box",
+        action="append",
+        default=[],
+        metavar="NAME=X,Y,W,H",
+        help="an object in source pixels; repeat for more, front to back",
+    )
+    parser.add_argument("--planner", default="offline", help="who reads the picture when no box is given")
+    parser.add_argument("--edges", choices=("faithful", "clean"), default="faithful")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Exit 0 with all files written (also where steps need review), 2 for bad input, 1 if the job failed."""
+    try:
+        plan = _plan(args.photo, args.box) if args.box else None
+        order = EVERYTHING.model_copy(update={"edges": args.edges})
+        params = Params(plan=plan, planner=args.planner, headless=True, confirmed=True, export=order)
+        args.out.mkdir(parents=True, exist_ok=True)
+        services = build(settings)
+        job = actions.create(services.store, args.photo, args.photo.name, params=params)
+    except (BadPicture, NotPossible, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{args.out} cannot be written: {error.strerror}. Choose another folder.", file=sys.stderr)
+        return 2
+    with services:
+        job = _follow(services.store, job)
+        if job.state != "succeeded":
+            reason = (job.error or {}).get("message", job.state)
+            print(f"The job ended as {job.state}: {reason}", file=sys.stderr)
+            return 1
+        _copy(services.store, job, args.out)
+    return 0
+
+
+def _plan(photo: Path, boxes: list[str]) -> Plan:
+    """One extraction per --box, in the order given; boxes turn from source pixels to 0..1."""
+    width, height = open_image(photo).size
+    steps: list[ExtractStep] = []
+    for text in boxes:
+        name, _, numbers = text.partition("=")
+        try:
+            x, y, w, h = (float(number) for number in numbers.split(","))
+        except ValueError:
+            raise NotPossible(
+                f"--box {text!r} is not NAME=X,Y,W,H, for example cup=120,80,200,240."
+            ) from None
+        box = (
+            max(0.0, x / width),
+            max(0.0, y / height),
+            min(1.0, (x + w) / width),
+            min(1.0, (y + h) / height),
+        )
+        step_id = fresh_id("s1", {step.id for step in steps})
+        try:
+            steps.append(ExtractStep(id=step_id, name=name or f"Object {len(steps) + 1}", z=1, box=box))
+        except ValueError:
+            raise NotPossible(f"--box {text!r} does not lie inside the {width}x{height} picture.") from None
+    return arrange("", list(steps))
+
+
+def _follow(store: Store, job: Job) -> Job:
+    """Print the job's events until it ends; the work itself is done by whichever process holds the lane."""
+    after = 0
+    while True:
+        for event in store.follow(job.id, after, 1.0):
+            after = event.seq
+            _print(event)
+        job = store.job(job.id)
+        if job.state in ("succeeded", "failed", "cancelled", "needs_review"):
+            return job
+
+
+def _print(event: Event) -> None:
+    if event.type == "log":
+        print(event.data["text"], flush=True)
+    elif event.type == "progress" and event.data.get("message"):
+        print(f"{event.data['fraction']:4.0%}  {event.data['message']}", flush=True)
+
+
+def _copy(store: Store, job: Job, folder: Path) -> None:
+    step = actions.chosen(store, job.id, EXPORT)
+    prefix = asset_name(EXPORT, step.attempt, "")
+    for asset in store.assets(job.id):
+        if asset.name.startswith(prefix):
+            target = folder / asset.name.removeprefix(prefix)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(store.path(job.id, asset.name), target)
+    print(f"Wrote {folder}")
