@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from jobs.errors import NoSuchAsset, StoreError
 from jobs.events import Events
-from jobs.files import AssetFiles, typed_errors
+from jobs.files import AssetFiles, Source, typed_errors
 from jobs.job import Asset
 
 if TYPE_CHECKING:
     import sqlite3
 
-AssetItem: TypeAlias = tuple[str, bytes | Path, str]  # name, its bytes or a file to copy, media type
+AssetItem: TypeAlias = tuple[str, Source, str]  # name, its bytes or where they come from, media type
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 NAME_LENGTH = 200

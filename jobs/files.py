@@ -11,13 +11,17 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_ISREG
-from typing import BinaryIO
+from typing import IO, TypeAlias
 
 from jobs.errors import StoreDamaged, StoreError, StoreFull
+
+Source: TypeAlias = (
+    bytes | Path | Callable[[], IO[bytes]]
+)  # the bytes, a file to copy, or what opens a stream
 
 CHUNK = 1 << 20
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -91,12 +95,12 @@ class AssetFiles:
         """Where the bytes of this hash are, or would be."""
         return self.folder / sha256[:2] / sha256
 
-    def put(self, data: bytes | Path) -> tuple[str, int]:
+    def put(self, data: Source) -> tuple[str, int]:
         """Store the bytes, or a copy of the file, durably; (sha256, length). Equal bytes are kept once."""
         with typed_errors():
-            if isinstance(data, Path):
-                with data.open("rb") as source:
-                    return self.put_stream(source)
+            if not isinstance(data, bytes):
+                with data.open("rb") if isinstance(data, Path) else data() as source:
+                    return self._put_stream(source)
             sha256 = hashlib.sha256(data).hexdigest()
             if self._kept(sha256, len(data)):
                 # Its writer may not have come to the directory's fsync yet, so it is ours to do as well.
@@ -107,14 +111,11 @@ class AssetFiles:
                     self._publish(fd, temporary, sha256)
             return sha256, len(data)
 
-    def put_stream(self, source: BinaryIO, limit: int | None = None) -> tuple[str, int]:
-        """Store what `source` yields, chunk by chunk; StoreError if it is longer than `limit` bytes."""
+    def _put_stream(self, source: IO[bytes]) -> tuple[str, int]:
         digest, length = hashlib.sha256(), 0
-        with typed_errors(), self._temporary() as (fd, temporary):
+        with self._temporary() as (fd, temporary):
             while chunk := source.read(CHUNK):
                 length += len(chunk)
-                if limit is not None and length > limit:
-                    raise StoreError(f"The data is longer than the {limit} bytes it declares.")
                 digest.update(chunk)
                 write_all(fd, chunk)
             sha256 = digest.hexdigest()

@@ -88,6 +88,14 @@ class Queue(Assets):
             raise NoSuchJob(f"There is no job {job_id}.")
         return _job(row)
 
+    def resolve(self, text: str) -> str:
+        """The id that is `text`, or alone begins or ends with it; NoSuchJob."""
+        sql = "SELECT id FROM job WHERE substr(id, 1, ?1) = ?2 OR substr(id, -?1) = ?2 LIMIT 2"
+        found = self.rows(sql, (len(text), text)) if text else []
+        if len(found) != 1:
+            raise NoSuchJob(f"{'Several jobs match' if found else 'There is no job'} {text!r}.")
+        return str(found[0]["id"])
+
     def list_jobs(
         self,
         limit: int = 50,
@@ -227,7 +235,8 @@ class Queue(Assets):
                 ),
             )  # fmt: skip
             told = {name: row[name] for name in ("key", "attempt", "position", "name")}
-            self._event(db, job_id, "step", {**told, "state": to})
+            told |= {"state": to} if to != "failed" or error is None else {"state": to, "error": error}
+            self._event(db, job_id, "step", told)
 
     def _request(self, job_id: str, what: str, state: JobState) -> Job:
         with self.tx() as db:
