@@ -4,6 +4,7 @@ Conventions: p is the prediction, g the truth; alpha is float in [0, 1] (height,
 (height, width, 3); RGBA stacks are float in [0, 1] (height, width, 4), straight alpha.
 """
 
+import itertools
 import math
 
 import cv2
@@ -51,7 +52,7 @@ def connectivity_error(p: Alpha, g: Alpha, step: float = 0.1) -> float:
     """Conn (Rhemann 2009): how much alpha hangs apart from the largest common piece, summed, / 1000."""
     level = np.full(p.shape, -1.0)
     thresholds = np.arange(0, 1 + step, step)
-    for before, now in zip(thresholds[:-1], thresholds[1:], strict=True):
+    for before, now in itertools.pairwise(thresholds):
         pieces, count = ndimage.label((p >= now) & (g >= now))
         sizes = np.bincount(pieces.ravel())
         sizes[0] = 0
