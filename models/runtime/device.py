@@ -1,0 +1,57 @@
+"""What this machine computes on and how much memory it has. Bytes everywhere."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Literal
+
+Device = Literal["mps", "cuda", "cpu"]
+CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+MEMINFO = Path("/proc/meminfo")
+
+
+def best_device() -> Device:
+    """mps before cuda before cpu. Imports torch, which takes seconds: ask only when a model needs to know."""
+    try:
+        import torch
+    except ImportError:
+        return "cpu"
+    if torch.backends.mps.is_available():
+        return "mps"
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def total_memory() -> int:
+    """Main memory of this machine, or of the container that we run in."""
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min(pages, _container_limit() or pages)
+
+
+def free_memory() -> int:
+    """What a new program could take without swapping."""
+    if sys.platform == "darwin":
+        return _mac_free()
+    for line in MEMINFO.read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return min(int(line.split()[1]) * 1024, total_memory())
+    return total_memory()
+
+
+def _container_limit() -> int | None:
+    try:
+        limit = CGROUP_LIMIT.read_text().strip()
+    except OSError:
+        return None
+    return int(limit) if limit.isdigit() else None
+
+
+def _mac_free() -> int:
+    """Free, inactive and speculative pages: what macOS hands out before it swaps."""
+    told = subprocess.run(["/usr/bin/vm_stat"], capture_output=True, text=True, check=True).stdout
+    pages = 0
+    for line in told.splitlines():
+        name, _, count = line.partition(":")
+        if name in ("Pages free", "Pages inactive", "Pages speculative"):
+            pages += int(count.strip().rstrip("."))
+    return pages * os.sysconf("SC_PAGE_SIZE")
