@@ -21,10 +21,14 @@ WORKFLOWS: dict[str, Callable[[Context], None]] = {extract.KIND: extract.run}
 
 def units() -> dict[str, Callable[..., Any]]:
     """Every unit of work by name; called once inside the worker process."""
+    from scenehf.workflows import scene_units
     from scenehf.workflows.layer_units import LayerUnits
 
-    settings = Settings()
-    return LayerUnits(Pool(Host(weights=settings.weights))).table()
+    pool = Pool(Host(weights=Settings().weights))
+    return LayerUnits(pool).table() | {
+        "layers.assemble": scene_units.assemble,
+        "layers.export": scene_units.export,
+    }
 
 
 @dataclass

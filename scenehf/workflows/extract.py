@@ -165,15 +165,16 @@ class _Extraction:
 
     def _export(self, plan: Plan, order: ExportOrder) -> _Task:
         scene = self._chosen[SCENE]
-        names = ["plate.png", "composite.png", *(f"{layer['id']}.png" for layer in scene.result["layers"])]
-        names += [f"{layer['id']}.clean.png" for layer in scene.result["layers"]]
-        files = {name: self._path(asset_name(SCENE, scene.attempt, name)) for name in names}
-        params = {
-            "order": order.model_dump(mode="json"),
-            "layers": scene.result["layers"],
-            "documents": self._documents(plan),
-        }
-        return _Task(EXPORT, "Export", "layers.export", params, files | {"source": self._path(SOURCE)})
+        layers = scene.result["layers"]
+        files = {"source": self._path(SOURCE)}
+        files["plate"] = self._path(asset_name(SCENE, scene.attempt, "plate.png"))
+        for layer in layers:
+            step = self._chosen[layer["id"]]
+            clean, faithful = (step.key, step.attempt, "cut.png"), (SCENE, scene.attempt, f"{step.key}.png")
+            name = asset_name(*(clean if order.edges == "clean" else faithful))
+            files[f"layer:{layer['id']}"] = self._path(name)
+        params = {"formats": order.formats, "layers": layers, "documents": self._documents(plan)}
+        return _Task(EXPORT, "Export", "layers.export", params, files)
 
     def _documents(self, plan: Plan) -> dict[str, Any]:
         job = self._context.job
@@ -244,26 +245,33 @@ class _Extraction:
         if task.unit in ("layers.extract", "layers.plate") and ENGINES[self._params.engine].where == "cloud":
             from scenehf.worker import units
 
-            return units()[task.unit](params, files, part)
-        reply = part.call(task.unit, params, files)
-        return reply.data, reply.blobs
+            reply: tuple[dict[str, Any], dict[str, bytes]] = units()[task.unit](params, files, part)
+            return reply
+        answer = part.call(task.unit, params, files)
+        return answer.data, dict(answer.blobs)
 
 
 def report_of(plan: Plan, chosen: dict[str, Attempt]) -> dict[str, Any]:
     """What was measured, step by step: states, checks, and the recomposition error of the scene."""
-    steps = []
+    steps: list[dict[str, Any]] = []
     for step in plan.steps:
         attempt = chosen.get(step.id)
-        if attempt:
-            seconds = (attempt.ended or attempt.started) - attempt.started
-            figures = {
-                k: attempt.result[k] for k in ("coverage", "confidence", "hole") if k in attempt.result
+        if attempt is None or attempt.started is None or attempt.ended is None:
+            continue
+        figures = {name: attempt.result.get(name) for name in ("coverage", "confidence", "hole")}
+        steps.append(
+            {
+                "id": step.id,
+                "name": step.name,
+                "action": step.action,
+                "state": attempt.state,
+                "attempt": attempt.attempt,
+                "seconds": round(attempt.ended - attempt.started, 2),
+                **{name: value for name, value in figures.items() if value is not None},
+                "checks": attempt.result.get("checks", []),
+                "error": attempt.error,
             }
-            steps.append(
-                {"id": step.id, "name": step.name, "action": step.action, "state": attempt.state}
-                | {"attempt": attempt.attempt, "seconds": round(seconds, 2), **figures}
-                | {"checks": attempt.result.get("checks", []), "error": attempt.error}
-            )
+        )
     scene = chosen.get(SCENE)
     needs_review = [step["id"] for step in steps if step["state"] in ("needs_review", "failed")]
     return {"steps": steps, "needs_review": needs_review, "scene": scene.result if scene else {}}

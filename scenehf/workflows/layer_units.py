@@ -41,7 +41,6 @@ class LayerUnits:
             "layers.plan": self.plan,
             "layers.extract": self.extract,
             "layers.plate": self.plate,
-            "layers.assemble": assemble,
         }
 
     def plan(self, params: dict[str, Any], files: Files, run: Run) -> Reply:
@@ -137,7 +136,7 @@ def _picture(path: Path) -> Image:
 
 
 def _alpha(path: Path) -> Alpha:
-    return decode_png(path.read_bytes()).astype(np.float32) / 255
+    return decode_png(path.read_bytes()).astype(np.float32) / np.float32(255)
 
 
 def _thumb(pixels: Pixels) -> bytes:

@@ -46,7 +46,7 @@ def broken(name, alpha):
     if name == "wrong size":
         return Cut(alpha[:100])
     if name == "somewhere else":
-        return Cut(np.roll(alpha, (40, 60), (0, 1)))
+        return Cut(np.roll(alpha, (30, 55), (0, 1)))
     if name == "many pieces":
         dots = empty.copy()
         for x in range(65, 140, 15):
