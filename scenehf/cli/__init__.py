@@ -1,0 +1,83 @@
+"""The verbs of `./launch.sh`. Each is a file here with `add(subparsers)` and `run(args, settings) -> exit code`.
+
+Only the file of the verb that was asked for is imported. Exit codes: 0 done, 1 failed, 2 bad input.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from jobs.errors import JobsError
+from models.errors import ModelError
+from scenehf.errors import SceneError
+from scenehf.settings import BadSettings, Settings, load
+
+VERBS = ("layers", "jobs", "models", "doctor")
+LATER = ("edit", "gaze")
+INTERRUPTED = 130  # what a shell expects after Ctrl+C
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one verb; every failure that a person can cure is one sentence on stderr."""
+    if argv and argv[0] in LATER:
+        print(f"`{argv[0]}` is not part of this version.", file=sys.stderr)
+        return 2
+    flags, rest = _everywhere().parse_known_args(argv)
+    args = _verbs(rest).parse_args(rest)
+    try:
+        code: int = import_module(f"scenehf.cli.{args.verb}").run(args, load(**vars(flags)))
+        return code
+    except (SceneError, ModelError, JobsError, BadSettings) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def app_settings(argv: Sequence[str]) -> tuple[Settings, bool]:
+    """Settings of the app from its flags, and whether to take over from an older instance.
+
+    Exits with a usage line for an unknown flag. Raises BadSettings.
+    """
+    parser = argparse.ArgumentParser(prog="./launch.sh", parents=[_everywhere()], allow_abbrev=False)
+    unset = argparse.SUPPRESS
+    parser.add_argument("--port", type=int, metavar="N", default=unset, help="on 127.0.0.1 (default 7860)")
+    parser.add_argument("--share", action="store_true", default=unset, help="also make a public link")
+    parser.add_argument(
+        "--no-browser", dest="browser", action="store_false", default=unset, help="open no window"
+    )
+    parser.add_argument(
+        "--takeover", action="store_true", help="end an older instance of this app on the port"
+    )
+    flags = vars(parser.parse_args(argv))
+    takeover = bool(flags.pop("takeover"))
+    return load(**flags), takeover
+
+
+def _everywhere() -> argparse.ArgumentParser:
+    """The flag that every verb takes, at any place."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        default=argparse.SUPPRESS,
+        help="where jobs, weights and logs live (default ~/.scenehf)",
+    )
+    return parser
+
+
+def _verbs(argv: Sequence[str]) -> argparse.ArgumentParser:
+    """A parser that knows the verb asked for, or all of them when it has to list them."""
+    parser = argparse.ArgumentParser(
+        prog="./launch.sh",
+        allow_abbrev=False,
+        epilog="Every verb takes --data DIR. Without a verb the app starts.",
+    )
+    subparsers = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    asked = argv[:1] if argv and argv[0] in VERBS else VERBS
+    for verb in asked:
+        import_module(f"scenehf.cli.{verb}").add(subparsers)
+    return parser

@@ -1,0 +1,63 @@
+"""`models list | pull NAME | verify`: the weight files of this machine."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from models.runtime.weights import WEIGHTS, Finding, State, pull, verify
+from scenehf.settings import Settings
+
+
+def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the verb."""
+    parser = subparsers.add_parser("models", help="list, fetch and check the weights of local models")
+    acts = parser.add_subparsers(dest="act", required=True, metavar="list | pull | verify")
+    acts.add_parser("list", help="every set of weights and whether it is here")
+    puller = acts.add_parser("pull", help="fetch a set; what is here is not fetched again")
+    puller.add_argument("name", choices=tuple(WEIGHTS), metavar="NAME", help=", ".join(WEIGHTS))
+    acts.add_parser("verify", help="compare every file with its recorded hash")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Exit 0, or 1 if `verify` found something missing or damaged."""
+    if args.act == "pull":
+        pull(args.name, settings.weights, _show)
+        return 0
+    findings = verify(settings.weights)
+    return _check(findings, settings.weights) if args.act == "verify" else _list(findings)
+
+
+def _show(fraction: float, message: str) -> None:
+    """One line that is written over where there is a terminal; only the end of the story elsewhere."""
+    if sys.stdout.isatty():
+        print(f"\r\033[K{message}", end="\n" if fraction == 1 else "", flush=True)
+    elif fraction == 1:
+        print(message, flush=True)
+
+
+def _list(findings: list[Finding]) -> int:
+    rows = [("NAME", "TITLE", "SIZE", "LICENCE", "STATE")]
+    for weight_set in WEIGHTS.values():
+        state = worst([finding for finding in findings if finding.set == weight_set.name])
+        size = f"{weight_set.bytes / 1e6:.1f} MB"
+        rows.append((weight_set.name, weight_set.title, size, weight_set.licence, state))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    return 0
+
+
+def worst(findings: list[Finding]) -> State:
+    """The state of a set: that of its worst file."""
+    states = {finding.state for finding in findings}
+    return "damaged" if "damaged" in states else "missing" if "missing" in states else "present"
+
+
+def _check(findings: list[Finding], folder: Path) -> int:
+    bad = [finding for finding in findings if finding.state != "present"]
+    for finding in bad:
+        cure = f"./launch.sh models pull {finding.set}"
+        print(f"{folder / finding.set / finding.file}: {finding.state}. Cure: {cure}")
+    if not bad:
+        print(f"{len(findings)} files, all as recorded.")
+    return 1 if bad else 0
