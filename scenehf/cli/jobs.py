@@ -12,6 +12,7 @@ from jobs.errors import StoreError
 from jobs.job import JOB_MOVES, Event, Job
 from jobs.runner import Lane
 from jobs.store import Store
+from scenehf.settings import Settings
 
 STATES = tuple(JOB_MOVES)
 
@@ -54,11 +55,11 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     actions.add_parser("verify", help="check the database and every stored file").set_defaults(act=_verify)
 
 
-def run(args: argparse.Namespace, home: Path) -> int:
-    """Do what was asked on the store of `home`. 0: done; 1: something is damaged; 2: it could not be done."""
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Do what was asked on the store of these settings. 0: done; 1: something is damaged; 2: it could not be done."""
     act: Callable[[Store, argparse.Namespace], int] = args.act
     try:
-        with Store(home / "store") as store:
+        with Store(settings.store) as store:
             return act(store, args)
     except StoreError as error:
         print(error, file=sys.stderr)
@@ -189,7 +190,8 @@ def _table(rows: Sequence[Sequence[str]]) -> None:
 
 
 def _words(data: dict[str, Any]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in data.items() if value not in (None, ""))[:160]
+    shown = {key: value.get("message") if isinstance(value, dict) else value for key, value in data.items()}
+    return ", ".join(f"{key} {value}" for key, value in shown.items() if value not in (None, ""))[:160]
 
 
 def _count(number: int, noun: str) -> str:
