@@ -15,12 +15,15 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     acts.add_parser("list", help="every set of weights and whether it is here")
     puller = acts.add_parser("pull", help="fetch a set; what is here is not fetched again")
     puller.add_argument("name", choices=tuple(WEIGHTS), metavar="NAME", help=", ".join(WEIGHTS))
+    puller.add_argument("--quiet", action="store_true", help="say nothing if it is here")
     acts.add_parser("verify", help="compare every file with its recorded hash")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Exit 0, or 1 if `verify` found something missing or damaged."""
     if args.act == "pull":
+        if args.quiet and worst(verify(settings.weights, (args.name,))) == "present":
+            return 0
         pull(args.name, settings.weights, _show)
         return 0
     findings = verify(settings.weights)
