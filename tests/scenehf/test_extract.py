@@ -116,8 +116,8 @@ def test_a_doubtful_step_pauses_the_job_and_says_why(store, photo):
     job = actions.create(store, photo, "coffee.png", params=two(first="unsure"))
     assert settled(store, job).state == "needs_review"
     assert states(store, job) == {"cup": "needs_review"}
-    reason = [e.data["reason"] for e in store.events(job.id) if e.type == "job"][-1]
-    assert "confidence is 0.2" in reason
+    last = [event.data for event in store.events(job.id) if event.type == "job"][-1]
+    assert "confidence is 0.2" in last["reason"]
     actions.accept(store, job.id, "cup")
     assert settled(store, job, "succeeded")
     assert attempts(store, job).count(("cup", 1)) == 1
