@@ -50,7 +50,8 @@ def open_image(data: bytes | Path, limits: Limits = HOME) -> Source:
         except BadPicture:
             raise
         except (DecompressionBombError, DecompressionBombWarning):
-            raise BadPicture(f"{name} unpacks to more than this app reads; {_CURE}.") from None
+            most = f"{limits.pixels / 1e6:.0f} megapixels"
+            raise BadPicture(f"{name} has more than {most}; make the picture smaller first.") from None
         except MemoryError:
             raise BadPicture(
                 f"{name} needs more memory than is free; make the picture smaller first."

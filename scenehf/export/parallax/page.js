@@ -72,8 +72,8 @@ function onTilt(event) {
 }
 
 if (typeof DeviceOrientationEvent !== "undefined") {
-  if (typeof DeviceOrientationEvent.requestPermission === "function") { // iOS asks, and only after a tap
-    button.hidden = false;
+  if (typeof DeviceOrientationEvent.requestPermission === "function") { // asks, and only after a tap (iOS)
+    button.hidden = !matchMedia("(any-pointer: coarse)").matches;
     button.addEventListener("click", async () => {
       const answer = await DeviceOrientationEvent.requestPermission().catch(() => "denied");
       if (answer === "granted") addEventListener("deviceorientation", onTilt);
