@@ -41,16 +41,21 @@ def png(pixels) -> bytes:
     return buffer.getvalue()
 
 
-@pytest.fixture
-def store(home, monkeypatch):
-    monkeypatch.setitem(ENGINES, "plain", SPEC)
+@pytest.fixture(scope="module")
+def host():
     host = Host("scenehf.worker:units")
+    yield host
+    host.close()
+
+
+@pytest.fixture
+def store(home, host, monkeypatch):
+    monkeypatch.setitem(ENGINES, "plain", SPEC)
     with Store(home / "store") as store:
         runner = Runner(store, WORKFLOWS, host)
         runner.start()
         yield store
         runner.stop()
-        host.close()
 
 
 def two(first: str = "", second: str = "", **changes):
