@@ -155,13 +155,15 @@ def _listener_lsof(port: int) -> int | None:
 
 
 def _command(pid: int) -> str:
+    """The command line on one line, cut where it gets long."""
     if PROC.joinpath("self").exists():
         try:
-            words = (PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
+            line = (PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
-            return "unknown"
-        return b" ".join(words).decode(errors="replace").strip()[:200]
-    return _ask(["/bin/ps", "-o", "command=", "-p", str(pid)]).strip()[:200] or "unknown"
+            line = ""
+    else:
+        line = _ask(["/bin/ps", "-o", "command=", "-p", str(pid)])
+    return " ".join(line.split())[:200] or "unknown"
 
 
 def _began(pid: int) -> str:

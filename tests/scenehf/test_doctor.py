@@ -1,0 +1,77 @@
+import argparse
+import re
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+
+from scenehf import instance
+from scenehf.cli import doctor
+from scenehf.settings import Settings, load
+
+
+@pytest.fixture
+def settings(furnished_home: Path) -> Settings:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return load(port=probe.getsockname()[1])
+
+
+def examine(settings: Settings, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, str]]:
+    code = doctor.run(argparse.Namespace(port=None), settings)
+    lines = capsys.readouterr().out.splitlines()
+    for line in lines:
+        assert line.startswith("BAD") == (" Cure: " in line) or line.startswith(" - "), line
+    return code, {re.split(r"\s+", line[5:])[0]: line for line in lines}
+
+
+def test_a_fit_machine(settings: Settings, capsys: pytest.CaptureFixture[str]):
+    code, lines = examine(settings, capsys)
+    assert list(lines) == [
+        "Python", "Disk", "Memory", "Device", "Packages", "SQLite", "Weights", "Keys", "Port", "Store",
+    ]  # fmt: skip
+    assert {name for name, line in lines.items() if line.startswith("BAD")} <= {"Disk", "Memory"}, lines
+    assert code == (1 if any(line.startswith("BAD") for line in lines.values()) else 0)
+
+
+def test_what_is_missing_is_named_with_its_cure(
+    settings: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    (settings.weights / "starter").unlink()
+    monkeypatch.setitem(doctor.FLOORS, "gradio", "99.0")
+    monkeypatch.setattr(doctor, "FREE_DISK", 1e18)
+    monkeypatch.setattr(doctor, "FREE_MEMORY", 1e18)
+    monkeypatch.setattr(doctor, "WAL_IS_SAFE", (99, 0, 0))
+    monkeypatch.setenv("FAL_KEY", "CANARY")
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", settings.port))
+        stranger.listen()
+        code, lines = examine(load(port=settings.port), capsys)
+    assert code == 1
+    assert lines["Weights"].endswith("Cure: ./launch.sh models pull starter")
+    assert "needed: gradio at least 99.0" in lines["Packages"]
+    assert lines["Disk"].endswith("Cure: ./launch.sh jobs clean --hours 24")
+    assert lines["Memory"].startswith("BAD")
+    assert "a slower journal is used" in lines["SQLite"]
+    assert lines["Port"].endswith(f"Cure: ./launch.sh --port {settings.port + 1}")
+    assert "FAL_KEY" in lines["Keys"]
+    assert "CANARY" not in "".join(lines.values())
+
+
+def test_a_running_app_is_no_stranger(settings: Settings, capsys: pytest.CaptureFixture[str]):
+    with instance.only_one(settings.data, settings.port), socket.socket() as app:
+        app.bind(("127.0.0.1", settings.port))
+        app.listen()
+        _, lines = examine(settings, capsys)
+    assert "this app runs there" in lines["Port"]
+
+
+def test_a_damaged_store_is_found(settings: Settings, capsys: pytest.CaptureFixture[str]):
+    examine(settings, capsys)
+    shutil.rmtree(settings.store)
+    settings.store.mkdir()
+    (settings.store / "store.db").write_bytes(b"no database at all" * 1000)
+    code, lines = examine(settings, capsys)
+    assert code == 1
+    assert lines["Store"].startswith("BAD")
