@@ -1,0 +1,1 @@
+"""The screens: one Gradio app over the job store. The only room, with app.py, that knows Gradio."""

@@ -1,0 +1,105 @@
+"""The whole screen: bar, tabs, endpoints, and how it is served."""
+
+import importlib.util
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from jobs.store import Store
+from scenehf.pixels import HOME, PUBLIC
+from scenehf.ui.api import Endpoints
+from scenehf.ui.images import routes
+from scenehf.ui.tabs import history, layers
+from scenehf.ui.theme import read, style_sheets, theme
+from scenehf.ui.watch import Watch
+from scenehf.workflows.extract import KIND
+
+TITLE = "SceneHF"
+# Fixed, or what the browser kept cannot be read after a restart. It is a job's id, and guards nothing.
+BROWSER_KEY, BROWSER_SECRET = "scenehf-job", "scenehf"
+MAX_QUEUED = 64  # calls of named endpoints that wait
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running server. share_url: None if none was asked for, or none came."""
+
+    url: str
+    share_url: str | None
+
+
+class Screens:
+    """The app over one store. uploads: folder for what browsers send, emptied here. public: strangers can reach it."""
+
+    def __init__(self, store: Store, uploads: Path, *, public: bool = False) -> None:
+        self._store = store
+        self._limits = PUBLIC if public else HOME
+        _empty(uploads)
+        watch = Watch(store, {KIND: layers.describe})
+        with gr.Blocks(
+            title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)
+        ) as self.blocks:
+            gr.HTML(
+                None,
+                html_template=read("shell.html"),
+                js_on_load=read("shell.js"),
+                apply_default_css=False,
+                elem_id="shell",
+            )
+            with gr.Tabs(elem_id="tabs"):
+                with gr.Tab("Layers", id="layers"):
+                    panel = layers.build(store, watch, self._limits, uploads)
+                with gr.Tab("History", id="history"):
+                    history.build(store, public=public)
+            _remember(self.blocks, panel)
+            Endpoints(store, watch, self._limits, public=public).declare()
+
+    def serve(self, port: int | None, *, share: bool = False, browser: bool = False) -> Served:
+        """Serve on 127.0.0.1 (a Space: where it wants it) and return at once. port None: the next free one."""
+        self.blocks.queue(default_concurrency_limit=4, max_size=MAX_QUEUED)
+        _, url, share_url = self.blocks.launch(
+            server_port=port,
+            share=share,
+            inbrowser=browser,
+            prevent_thread_lock=True,
+            quiet=True,
+            show_error=True,
+            ssr_mode=False,
+            run_history=False,
+            enable_monitoring=False,
+            mcp_server=importlib.util.find_spec("mcp") is not None,
+            max_file_size=self._limits.bytes,
+            footer_links=["api", "settings"],
+            theme=theme(),
+            css_paths=style_sheets(),
+            app_kwargs={"routes": routes(self._store)},
+        )
+        return Served(url, share_url or None)
+
+    def close(self) -> None:
+        """Stop serving."""
+        self.blocks.close(verbose=False)
+
+
+def _remember(blocks: gr.Blocks, panel: gr.HTML) -> None:
+    """Keep the open job in the browser, for where the address of the page is lost (a Space's frame)."""
+    kept = gr.BrowserState(None, storage_key=BROWSER_KEY, secret=BROWSER_SECRET)
+
+    def opened(event: gr.EventData) -> str | None:
+        job: Any = event._data.get("job")  # what the page sent
+        return str(job) if job else None
+
+    def reopen(job: str | None, request: gr.Request) -> str | None:
+        return request.query_params.get("job") or job
+
+    panel.opened(opened, None, kept, queue=False, api_visibility="private", show_progress="hidden")
+    blocks.load(reopen, kept, panel, queue=False, api_visibility="private", show_progress="hidden")
+
+
+def _empty(uploads: Path) -> None:
+    """Leftovers of an earlier run. Nothing here is the only copy of anything."""
+    shutil.rmtree(uploads, ignore_errors=True)
+    uploads.mkdir(parents=True, mode=0o700)

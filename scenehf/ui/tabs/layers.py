@@ -1,0 +1,205 @@
+"""The Layers tab: drop a photo, see the plan, watch it run, judge the steps, take the files home."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from jobs.job import Asset, Job, Step
+from jobs.store import Store
+from scenehf.errors import NotPossible
+from scenehf.layers.plan import ExtractStep, Plan, PlateStep
+from scenehf.pixels import Limits
+from scenehf.ui.images import DEPTH, EXAMPLE, EXAMPLES, SIDES, example_path, png_size, url_of
+from scenehf.ui.refusals import NOT_OURS, told
+from scenehf.ui.theme import read
+from scenehf.ui.watch import Watch
+from scenehf.workflows import actions
+from scenehf.workflows.extract import EXPORT, FINISHED, PLAN, SCENE, SOURCE, ExportOrder, asset_name
+
+SCRIPTS = ("page.js", "start.js", "stage.js", "steps.js", "files.js", "log.js", "layers.js")
+THUMB, LARGE = SIDES
+
+Message = list[Any]  # what the page passes to a server function: always one list
+
+
+def build(store: Store, watch: Watch, limits: Limits, uploads: Path) -> gr.HTML:
+    """The tab's one component. Its value is the id of the job to open; it fires `opened` with the id it shows."""
+
+    def poll(message: Message) -> dict[str, Any]:
+        return watch.poll(str(message[0]), int(message[1]))
+
+    def create(message: Message) -> dict[str, Any]:
+        return told(lambda: {"job": _create(store, uploads, limits, *map(str, message)).id})
+
+    def example(message: Message) -> dict[str, Any]:
+        name = str(message[0])
+        return told(lambda: {"job": actions.create(store, example_path(name), f"{EXAMPLES[name]} (example)").id})
+
+    def act(message: Message) -> dict[str, Any]:
+        verb, job_id, given = str(message[0]), str(message[1]), dict(message[2])
+        return told(lambda: _act(store, verb, job_id, given))
+
+    return gr.HTML(
+        None,
+        html_template=read("layers.html").replace("<!--examples-->", _examples()),
+        js_on_load=read(*SCRIPTS),
+        server_functions=[poll, create, example, act],
+        apply_default_css=False,
+        elem_id="layers",
+    )
+
+
+def describe(store: Store, job: Job) -> dict[str, Any]:
+    """How a job of this kind stands, as the page draws it."""
+    params = actions.params_of(job)
+    attempts = store.steps(job.id)
+    chosen = {step.key: step for step in attempts if step.chosen}
+    assets = {asset.name: asset for asset in store.assets(job.id)}
+    width, height = png_size(store.path(job.id, SOURCE))
+    plan = params.plan
+    keys = [PLAN] if plan is None else [*(step.id for step in plan.steps), SCENE]
+    cards = []
+    for key in keys:
+        planned = plan.step(key) if plan and key != SCENE else None
+        count = sum(step.key == key for step in attempts)
+        cards.append(_card(key, planned, chosen.get(key), count, assets))
+    return {
+        "phase": _phase(job, plan, params.confirmed),
+        "scene": plan.scene if plan else "",
+        "photo": {"url": url_of(assets[SOURCE], side=LARGE), "width": width, "height": height},
+        "steps": cards,
+        "files": _files(job, chosen.get(EXPORT), assets),
+        "order": (params.export or ExportOrder(formats=("zip", "psd"))).model_dump(mode="json"),
+        "depth": _depth_url(job, chosen.get(SCENE)),
+    }
+
+
+def _create(store: Store, uploads: Path, limits: Limits, path: str, name: str) -> Job:
+    """A job of a file that the browser uploaded. The store keeps its bytes; the upload goes."""
+    photo = uploaded(uploads, path)
+    try:
+        return actions.create(store, photo, name, limits=limits)
+    finally:
+        photo.unlink(missing_ok=True)
+
+
+def uploaded(uploads: Path, path: str) -> Path:
+    """A file that the browser uploaded; NotPossible for any other path that it may name."""
+    real = Path(path).resolve()
+    if not real.is_relative_to(uploads.resolve()) or not real.is_file():
+        raise NotPossible("That file did not arrive. Drop the photo again.")
+    return real
+
+
+def _act(store: Store, verb: str, job_id: str, given: dict[str, Any]) -> dict[str, Any]:
+    """One act of a person on a job."""
+    if verb == "run":
+        run(store, job_id)
+    elif verb == "accept":
+        actions.accept(store, job_id, str(given["key"]))
+    elif verb == "retry":
+        actions.retry(store, job_id, str(given["key"]))
+    elif verb == "export":
+        actions.export(store, job_id, ExportOrder.model_validate(given))
+    elif verb == "pause":
+        store.request_pause(job_id)
+    elif verb == "cancel":
+        store.request_cancel(job_id)
+    else:
+        raise NotPossible(NOT_OURS)
+    return {}
+
+
+def run(store: Store, job_id: str, only: str | None = None) -> None:
+    """Run the plan; a job whose picture could not be read yet tries that again, and then waits with its plan."""
+    if actions.params_of(store.job(job_id)).plan is None:
+        store.requeue(job_id)
+    else:
+        actions.run(store, job_id, only)
+
+
+def _phase(job: Job, plan: Plan | None, confirmed: bool) -> str:
+    """planning, planned, unplanned, running, review, succeeded, failed or cancelled: what the page offers."""
+    if job.state in ("queued", "running"):
+        return "planning" if plan is None else "running"
+    if job.state == "needs_review":
+        if plan is None:
+            return "unplanned"
+        return "review" if confirmed else "planned"
+    return job.state
+
+
+def _card(
+    key: str,
+    planned: ExtractStep | PlateStep | None,
+    step: Step | None,
+    attempts: int,
+    assets: dict[str, Asset],
+) -> dict[str, Any]:
+    """One step: what the plan says of it, and what its chosen attempt came to."""
+    fixed = {PLAN: ("Reading the photo", "plan"), SCENE: ("Put together", "scene")}
+    name, action = (planned.name, planned.action) if planned else fixed[key]
+    card: dict[str, Any] = {
+        "key": key,
+        "name": name,
+        "action": action,
+        "box": planned.box if isinstance(planned, ExtractStep) else None,
+        "state": step.state if step else "pending",
+        "attempts": attempts,
+    }
+    if step is None:
+        return card
+    checks = [check for check in step.result.get("checks", []) if check["verdict"] != "pass"]
+    seconds = step.ended - step.started if step.ended and step.started else None
+    card |= {"attempt": step.attempt, "error": step.error, "checks": checks, "seconds": seconds}
+    if step.state in (*FINISHED, "needs_review", "failed"):
+        card |= _pictures(key, step, assets)
+    return card
+
+
+def _pictures(key: str, step: Step, assets: dict[str, Asset]) -> dict[str, Any]:
+    """Addresses of the attempt's pictures, as far as it has them. layer: also its place, in px of the photo."""
+
+    def find(name: str) -> Asset | None:
+        return assets.get(asset_name(key, step.attempt, name))
+
+    found: dict[str, Any] = {}
+    if thumb := find("thumb.png"):
+        found["thumb"] = url_of(thumb)
+    if cut := find("cut.png"):
+        found["layer"] = {place: step.result[place] for place in ("x", "y", "width", "height")}
+        found["layer"]["url"] = url_of(cut, side=LARGE)
+    if alpha := find("alpha.png"):
+        found["mask"] = url_of(alpha, side=LARGE)
+    if whole := find("plate.png" if key != SCENE else "composite.png"):
+        found["whole"] = url_of(whole, side=LARGE)
+    return found
+
+
+def _files(job: Job, step: Step | None, assets: dict[str, Asset]) -> list[dict[str, Any]]:
+    """What the last export wrote, in the order written."""
+    if step is None or step.state not in FINISHED:
+        return []
+    stem = Path(job.title).stem or "scene"
+    files = []
+    for name, length in step.result["files"].items():
+        if asset := assets.get(asset_name(EXPORT, step.attempt, name)):
+            saved = f"{stem}-{name.replace('/', '-')}"
+            files.append({"name": name, "bytes": length, "url": url_of(asset, download=saved)})
+    return files
+
+
+def _depth_url(job: Job, scene: Step | None) -> str | None:
+    if scene is None or scene.state not in FINISHED:
+        return None
+    return f"{DEPTH}/{job.id}?v={scene.attempt}"
+
+
+def _examples() -> str:
+    """The shipped photos as buttons. Names and addresses are constants of ours."""
+    return "".join(
+        f'<button type="button" class="shf-example" data-name="{name}">'
+        f'<img src="{EXAMPLE}/{name}" alt="" loading="lazy"><span>{title}</span></button>'
+        for name, title in EXAMPLES.items()
+    )

@@ -1,0 +1,43 @@
+"""How the app looks: neutral greys, one accent, the system's own fonts. The style sheets lie in static/."""
+
+from pathlib import Path
+
+import gradio as gr
+
+STATIC = Path(__file__).parent / "static"
+STYLE_SHEETS = ("shell.css", "stage.css", "layers.css", "history.css")
+
+_SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
+_MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
+
+
+def theme() -> gr.themes.Base:
+    """Gradio's own parts (tabs, footer, settings) in the colours of our style sheets."""
+    return gr.themes.Base(
+        primary_hue=gr.themes.colors.blue,
+        neutral_hue=gr.themes.colors.zinc,
+        radius_size=gr.themes.sizes.radius_sm,
+        font=_SANS,
+        font_mono=_MONO,
+    ).set(
+        body_background_fill="#f4f4f3",
+        body_background_fill_dark="#191a1b",
+        body_text_color="#1f2022",
+        body_text_color_dark="#dddedf",
+        background_fill_primary="#ffffff",
+        background_fill_primary_dark="#222426",
+        border_color_primary="#d9d9d6",
+        border_color_primary_dark="#37393c",
+        block_shadow="none",
+        block_shadow_dark="none",
+    )
+
+
+def read(*names: str) -> str:
+    """Static files, joined: page code is many small files and one function to the browser."""
+    return "\n".join((STATIC / name).read_text(encoding="utf-8") for name in names)
+
+
+def style_sheets() -> list[Path]:
+    """The style sheets, in order."""
+    return [STATIC / name for name in STYLE_SHEETS]
