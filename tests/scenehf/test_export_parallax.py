@@ -2,6 +2,7 @@
 
 import io
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from scenehf.export import parallax
 from scenehf.scene import Layer, Scene
 from tests.scenehf.scenes import NAMES, flat_scene, small_scene
 
-CHROMIUM = "/usr/bin/chromium"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SHIFTS = """[...document.querySelectorAll('#stage img')].map((image) => {
   const at = new DOMMatrix(getComputedStyle(image).transform); return [at.e, at.f];
 })"""
@@ -23,7 +24,9 @@ SHIFTS = """[...document.querySelectorAll('#stage img')].map((image) => {
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        running = playwright.chromium.launch(
+            executable_path=next(filter(None, map(shutil.which, BROWSERS)), None), args=["--no-sandbox"]
+        )
         yield running
         running.close()
 
