@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.errors import StoreBusy, StoreDamaged, StoreError, StoreFull, StoreTooNew
-from jobs.files import make_dir, sync_dir, typed_errors
+from jobs.files import can_grow, make_dir, size_of, sync_dir, typed_errors
 from jobs.watch import Watch
 
 if TYPE_CHECKING:
@@ -42,9 +42,8 @@ PRAGMAS = (
     "fullfsync = ON",  # macOS: fsync alone stops at the drive's cache; no effect elsewhere
     "checkpoint_fullfsync = ON",
 )
-# Primary result codes, www.sqlite.org/rescode.html; the two extended ones are how a full disk shows in the WAL.
+# Primary result codes, www.sqlite.org/rescode.html
 BUSY, LOCKED, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB = 5, 6, 10, 11, 13, 14, 26
-IOERR_WRITE, IOERR_SHMSIZE = IOERR | 3 << 8, IOERR | 19 << 8
 
 _databases: "weakref.WeakSet[Database]" = weakref.WeakSet()
 _forked_while_open = False
@@ -166,13 +165,14 @@ class Database:
             raise self._typed(error) from error
 
     def _typed(self, error: "sqlite3.Error") -> StoreError:
-        code = getattr(error, "sqlite_errorcode", 0)
-        primary = code & 0xFF
-        if primary in (IOERR, FULL, CORRUPT):
+        primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        full = primary == FULL or (primary == IOERR and self._no_room())
+        if primary in (IOERR, FULL, CORRUPT) and hasattr(self._local, "handle"):
             # After a failed write or sync the page cache may lie: only a new connection reads the disk again.
             with suppress(sqlite3.Error):
-                self._local.__dict__.pop("handle").close()
-        if primary == FULL or code in (IOERR_WRITE, IOERR_SHMSIZE):
+                self._local.handle.close()
+            del self._local.handle
+        if full:
             return StoreFull(f"The disk is full ({error}).")
         if primary in (BUSY, LOCKED):
             return StoreBusy("Another process is writing to the store.")
@@ -181,6 +181,11 @@ class Database:
         if primary in (IOERR, CANTOPEN):
             return StoreError(f"The disk reported an error ({error}).")
         return StoreError(f"The store refused: {error}.")
+
+    def _no_room(self) -> bool:
+        """Whether an I/O error is about room: SQLite tells ENOSPC apart, but not a quota or a limit on file sizes."""
+        longest = max((size_of([path]) for path in self.root.glob("store.db*")), default=0)
+        return not can_grow(self.root, longest)
 
     def _migrate(self) -> None:
         known = len(MIGRATIONS)

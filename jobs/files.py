@@ -204,6 +204,22 @@ def _unlink_old(path: Path, min_age: float) -> int:
     return status.st_size
 
 
+def can_grow(folder: Path, length: int) -> bool:
+    """Whether a file of `length` bytes in `folder` could become longer: no full disk, quota or ulimit is in the way."""
+    probe = folder / f"probe-{secrets.token_hex(8)}"
+    try:
+        fd = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            os.pwrite(fd, bytes(1 << 16), length)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+            probe.unlink()
+    except OSError as error:
+        return error.errno not in NO_ROOM
+    return True
+
+
 def free_bytes(folder: Path) -> int:
     """Bytes that a user may still write to the disk of `folder`."""
     with typed_errors():

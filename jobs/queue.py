@@ -198,7 +198,8 @@ class Queue(Assets):
         reason: str = "",
     ) -> None:
         """The one place that changes a job's state: the table allows it, its running steps follow, its event tells."""
-        was = self._exists(db, job_id)["state"]
+        row = self._exists(db, job_id)
+        was = row["state"]
         check_move(JOB_MOVES, f"Job {job_id}", was, state)
         if was == "running":
             self._leave_steps(db, job_id, state, error)
@@ -212,6 +213,8 @@ class Queue(Assets):
             ),
         )  # fmt: skip
         told: dict[str, Any] = {"state": state, "was": was}
+        if state == "running":
+            told["attempt"] = row["attempt"]
         if reason:
             told["reason"] = reason
         if error is not None:

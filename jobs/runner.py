@@ -1,7 +1,5 @@
 """Executes jobs: threads of one process per machine, the holder of the lane."""
 
-import fcntl
-import json
 import logging
 import os
 import socket
@@ -10,14 +8,13 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from jobs.context import PROGRESS_GAP, Context, Signals
 from jobs.errors import Cancelled, Interrupted, LostLease, Paused, StoreError, StoreFull, describe
-from jobs.files import typed_errors
 from jobs.host import Host
 from jobs.job import Job, JobState
+from jobs.lane import Lane
 from jobs.queue import LEASE
 from jobs.store import Store
 from jobs.watch import IDLE
@@ -26,51 +23,8 @@ log = logging.getLogger(__name__)
 
 Workflow: TypeAlias = Callable[[Context], None]
 TAKEOVER = 0.5  # seconds between two tries to become the one that executes
+TROUBLE = 5.0  # seconds to wait after the store refused
 BEATS = 3  # heartbeats in the time of one lease
-
-
-class Lane:
-    """The lock file that makes one process the only one that executes. The system frees it when the holder dies."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._fd: int | None = None
-
-    @property
-    def held(self) -> bool:
-        """Whether this object holds it."""
-        return self._fd is not None
-
-    def acquire(self) -> bool:
-        """Try to hold it; whether it is held now."""
-        if self._fd is not None:
-            return True
-        with typed_errors():
-            fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(fd)
-                return False
-            os.ftruncate(fd, 0)
-            os.write(fd, json.dumps({"pid": os.getpid()}).encode())
-            self._fd = fd
-            return True
-
-    def release(self) -> None:
-        """Let another process execute."""
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
-
-    def holder(self) -> int | None:
-        """The process id of whoever holds it, or None."""
-        with suppress(FileNotFoundError, ValueError, KeyError), self.path.open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return int(json.loads(file.read())["pid"])
-        return None
 
 
 @dataclass
@@ -105,11 +59,12 @@ class Runner:
         self._threads = threads
         self._lease = lease
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
-        self._lane = Lane(store.root / "lane.lock")
+        self._lane = Lane(store.root)
         self._stopping = threading.Event()
         self._turn = threading.Lock()
         self._running: dict[str, _Running] = {}
         self._lead: threading.Thread | None = None
+        self._taken_over = False
         self._recovered = 0.0
 
     @property
@@ -147,24 +102,24 @@ class Runner:
     def _dispatch(self) -> None:
         while not self._stopping.is_set():
             try:
-                if not self._lane.held and not self._take_lane():
+                if not self._lane.acquire():
                     self._stopping.wait(TAKEOVER)
                     continue
+                self._take_over()
                 seen = self._store.watch.generation
                 self._care()
                 self._claim()
                 self._store.watch.wait(seen, PROGRESS_GAP if self._running else self._lease / BEATS, IDLE)
             except StoreError:  # a full disk, a busy or damaged database: it may pass
                 log.exception("the runner could not work")
-                self._stopping.wait(1.0)
+                self._stopping.wait(TROUBLE)
 
-    def _take_lane(self) -> bool:
-        """Whoever held the lane before is dead: what it ran goes on here."""
-        if not self._lane.acquire():
-            return False
-        self._store.recover(everything=True)
-        self._store.gc()
-        return True
+    def _take_over(self) -> None:
+        """Once: whoever held the lane before is dead, so what it ran goes on here."""
+        if not self._taken_over:
+            self._store.recover(everything=True)
+            self._store.gc()
+            self._taken_over = True
 
     def _care(self) -> None:
         """Heartbeats, held-back progress, and jobs whose runner went silent."""
@@ -238,7 +193,7 @@ class Runner:
             raise
         except StoreFull:
             # The ballast is there for this: without room nobody would learn that the disk is full.
-            self._store.drop_ballast()
+            self._store.ballast.drop()
             self._store.finish_job(context.job.id, context.fence, state, error=error, reason=reason)
         except StoreError as refused:
             if state != "succeeded":

@@ -41,9 +41,10 @@ CREATE TABLE step(
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX step_chosen ON step(job_id, key) WHERE chosen = 1;
 
+-- No reference to job: the many events of a deleted job go after it, in portions that fit on a full disk.
 CREATE TABLE event(
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
-  job_id TEXT NOT NULL REFERENCES job(id) ON DELETE CASCADE,
+  job_id TEXT NOT NULL,
   time REAL NOT NULL,
   type TEXT NOT NULL,
   data TEXT NOT NULL                   -- json

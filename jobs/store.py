@@ -15,8 +15,10 @@ Database < Events < Assets < Queue < Steps < Upkeep < Store.
 
 from pathlib import Path
 
+from jobs.ballast import BALLAST_BYTES, Ballast
+from jobs.errors import StoreFull
 from jobs.files import AssetFiles
-from jobs.upkeep import BALLAST_BYTES, Upkeep
+from jobs.upkeep import Upkeep
 
 FREE_MIN = 512 << 20  # bytes; with less on the disk no new job is taken on
 
@@ -25,11 +27,16 @@ class Store(Upkeep):
     """Open, or create, the store in the folder `root` (0700)."""
 
     def __init__(self, root: Path, *, free_min: int = FREE_MIN, ballast: int = BALLAST_BYTES) -> None:
-        super().__init__(root)
         self.free_min = free_min
-        self.ballast_bytes = ballast
+        self.ballast = Ballast(root, ballast)
+        try:
+            super().__init__(root)
+        except StoreFull:
+            # SQLite needs room for its log even to read. Without this a full disk could not be cleaned.
+            self.ballast.drop()
+            super().__init__(root)
         self.files = AssetFiles(self.root)
-        self.make_ballast()
+        self.ballast.make()
 
     def __enter__(self) -> "Store":
         return self

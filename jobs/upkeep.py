@@ -4,17 +4,17 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 
-from jobs.errors import IllegalMove, NoSuchJob, StoreError
-from jobs.files import SHA256, free_bytes, size_of, typed_errors, write_all
+from jobs.ballast import Ballast
+from jobs.errors import IllegalMove, NoSuchJob
+from jobs.files import SHA256, free_bytes, size_of, typed_errors
 from jobs.job import Finding
+from jobs.lane import Lane
 from jobs.steps import Steps
 
-# On a full disk even a DELETE fails, because it has to be logged first. This file is dropped to make room for it.
-BALLAST_BYTES = 8 << 20
-BALLAST_SHARE = 4  # a nearly full disk, with less free than this many ballasts, is not made fuller
+EVENTS_AT_ONCE = 1000
+PAGES_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,14 @@ class Cleaned:
 class Upkeep(Steps):
     """What a janitor does."""
 
-    ballast_bytes: int
+    ballast: Ballast
+
+    def gc(self, min_age: float = 3600.0) -> int:
+        """Also remove the events of a job that a crash caught in its deletion."""
+        orphans = self.rows("SELECT DISTINCT job_id FROM event WHERE job_id NOT IN (SELECT id FROM job)")
+        for row in orphans:
+            self._delete_events(row[0])
+        return super().gc(min_age)
 
     def recover(self, *, everything: bool = False) -> int:
         """Give jobs whose lease ran out back to the queue; how many. Their running steps become pending.
@@ -63,6 +70,7 @@ class Upkeep(Steps):
                 raise IllegalMove(f"Job {job_id} runs.", hint="Cancel it first.")
             hashes = [row[0] for row in db.execute("SELECT sha256 FROM asset WHERE job_id = ?", (job_id,))]
             db.execute("DELETE FROM job WHERE id = ?", (job_id,))
+        self._delete_events(job_id)
         # Rows first, files after: a crash in between leaves garbage, never a row without its file.
         return self.collect(hashes)
 
@@ -76,8 +84,9 @@ class Upkeep(Steps):
         if (older_than_hours is not None) + (job_id is not None) + all != 1:
             raise ValueError("give older_than_hours, job_id or all")
         before = self._used()
-        self.drop_ballast()
+        self.ballast.drop()
         try:
+            self.recover(everything=Lane(self.root).holder() is None)  # what nobody executes is not running
             running = self.counts().get("running", 0) if all else 0
             deleted = 0
             for each in self._cleanable(older_than_hours, job_id):
@@ -92,14 +101,20 @@ class Upkeep(Steps):
             self.shrink()
         finally:
             freed = before - self._used()
-            self.make_ballast()
+            self.ballast.make()
         return Cleaned(deleted, running, max(0, freed))
 
     def shrink(self) -> None:
-        """Give the database's unused pages and its log back to the disk."""
-        for _ in self.rows("PRAGMA incremental_vacuum"):
-            pass
+        """Give the database's unused pages and its log back to the disk; in portions, as for the events."""
+        unused, before = self._unused_pages(), -1
+        while unused and unused != before:
+            self.rows(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})")
+            self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+            unused, before = self._unused_pages(), unused
         self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _unused_pages(self) -> int:
+        return int(self.row("PRAGMA freelist_count")[0])
 
     def verify(self) -> list[Finding]:
         """Everything that is not as it was written; [] if all is well. Reads every asset."""
@@ -118,31 +133,17 @@ class Upkeep(Steps):
                 database=size_of(self.root.glob("store.db*")),
                 assets=sum(file.stat().st_size for file in self.files.stored()),
                 temporary=size_of(self.files.temporary.iterdir()),
-                ballast=size_of([self.root / "ballast"]),
+                ballast=self.ballast.held(),
                 free=free_bytes(self.root),
             )
 
-    def drop_ballast(self) -> None:
-        """Make room on a full disk, so that rows can be deleted and a failure can be written down."""
-        with typed_errors():
-            (self.root / "ballast").unlink(missing_ok=True)
-
-    def make_ballast(self) -> None:
-        """Put it back, if there is room to spare."""
-        ballast = self.root / "ballast"
-        if (
-            size_of([ballast]) == self.ballast_bytes
-            or free_bytes(self.root) < BALLAST_SHARE * self.ballast_bytes
-        ):
-            return
-        with suppress(StoreError), typed_errors():  # full after all, or another process is making it
-            ballast.unlink(missing_ok=True)
-            fd = os.open(ballast, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            try:
-                # Random bytes: a file system that compresses would hold no room for zeros.
-                write_all(fd, os.urandom(self.ballast_bytes))
-            finally:
-                os.close(fd)
+    def _delete_events(self, job_id: str) -> None:
+        """In portions: one transaction over all of a long log would need more room than a full disk has."""
+        portion = "DELETE FROM event WHERE seq IN (SELECT seq FROM event WHERE job_id = ? LIMIT ?)"
+        deleted = EVENTS_AT_ONCE
+        while deleted == EVENTS_AT_ONCE:
+            with self.tx() as db:
+                deleted = db.execute(portion, (job_id, EVENTS_AT_ONCE)).rowcount
 
     def _used(self) -> int:
         use = self.disk_use()

@@ -10,7 +10,7 @@ from typing import Any
 from jobs.bundle import export_bundle, import_bundle
 from jobs.errors import StoreError
 from jobs.job import JOB_MOVES, Event, Job
-from jobs.runner import Lane
+from jobs.lane import Lane
 from jobs.store import Store
 from scenehf.settings import Settings
 
@@ -118,7 +118,7 @@ def _show(store: Store, args: argparse.Namespace) -> int:
 def _status(store: Store, args: argparse.Namespace) -> int:
     counts = store.counts()
     use = store.disk_use()
-    holder = Lane(store.root / "lane.lock").holder()
+    holder = Lane(store.root).holder()
     facts = [(state, str(counts.get(state, 0))) for state in STATES]
     facts += [
         ("", ""),
