@@ -67,8 +67,9 @@ install() { # requirement files
         for file in "$@"; do
             arguments+=(-r "$ROOT/$file")
         done
+        # --no-compile: most of these files are never imported; the rest compile once, when they are.
         say "Installing packages into $VENV (about 3 GB to fetch the first time, some minutes) ..."
-        "$PYTHON" -m pip install --disable-pip-version-check "${arguments[@]}" -c "$ROOT/requirements.lock" ||
+        "$PYTHON" -m pip install --disable-pip-version-check --no-compile "${arguments[@]}" -c "$ROOT/requirements.lock" ||
             die "The packages could not be installed; the lines above say why. The same command goes on from there."
         for file in "$@"; do
             requirements_hash "$file" >"$VENV/.stamp-$file"
