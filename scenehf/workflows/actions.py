@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import ValidationError
 
 from jobs.job import Job, Step
@@ -16,7 +17,8 @@ from scenehf.errors import NotPossible
 from scenehf.layers.engines import ENGINES
 from scenehf.layers.plan import ExtractStep, Plan, fresh_id, with_extraction, with_plate_before
 from scenehf.layers.planners import PLANNERS
-from scenehf.pixels import HOME, Limits, encode_png, open_image, thumbnail
+from scenehf.pixels import HOME, Limits, composite, encode_png, open_image, thumbnail
+from scenehf.scene import Layer, Pixels, Scene
 from scenehf.workflows.extract import KIND, SOURCE, ExportOrder, Params, Redo
 
 Box = tuple[float, float, float, float]
@@ -39,18 +41,26 @@ def create(
     wanted = (params or Params()).model_copy(update={"name": Path(name).name[:200] or "photo"})
     if wanted.engine not in ENGINES or wanted.planner not in PLANNERS:
         raise NotPossible(f"There is no engine {wanted.engine!r} or no planner {wanted.planner!r}.")
-    original = photo if isinstance(photo, bytes) else photo.read_bytes()
+    pixels, notices = source.pixels, list(source.notices)
+    if source.alpha is not None and source.alpha.min() < 255:
+        pixels = _on_white(source.pixels, source.alpha)
+        notices.append("The transparent parts of the picture are filled with white.")
     assets = [
-        ("original", original, "application/octet-stream"),
-        (SOURCE, encode_png(source.pixels), "image/png"),
-        ("thumb.png", encode_png(thumbnail(source.pixels, THUMBNAIL_SIDE)), "image/png"),
+        ("original", photo, "application/octet-stream"),
+        (SOURCE, encode_png(pixels), "image/png"),
+        ("thumb.png", encode_png(thumbnail(pixels, THUMBNAIL_SIDE)), "image/png"),
     ]
-    if source.alpha is not None:
-        assets.append(("source-alpha.png", encode_png(source.alpha), "image/png"))
     job = store.create_job(KIND, wanted.model_dump(mode="json"), title=wanted.name, assets=assets)
-    for notice in source.notices:
+    for notice in notices:
         store.append(job.id, "log", {"text": notice})
     return job
+
+
+def _on_white(pixels: Pixels, alpha: Pixels) -> Pixels:
+    """Layers are found in what a person sees, and colours under alpha 0 are nobody's picture."""
+    sheet = Layer("source", "Source", 1, np.dstack([pixels, alpha]), 0, 0)
+    white = np.full_like(pixels, 255)
+    return composite(Scene((sheet,), white, white))
 
 
 def params_of(job: Job) -> Params:

@@ -7,6 +7,7 @@ same key is not done again. So resume, retry, an edited plan and an older attemp
 import hashlib
 import json
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,9 +17,12 @@ from jobs.context import Context
 from jobs.errors import HostCrashed, Paused, UnitFailed
 from jobs.job import Step as Attempt
 from models.errors import ModelError
+from models.pool import Pool
+from models.spec import Host
 from scenehf.layers.engines import ENGINES
 from scenehf.layers.plan import ExtractStep, Plan, PlateStep, StepId
-from scenehf.workflows.layer_units import Files
+from scenehf.settings import Settings
+from scenehf.workflows.layer_units import Files, LayerUnits, Unit
 
 KIND = "layers.extract"
 SOURCE = "source.png"
@@ -243,12 +247,15 @@ class _Extraction:
     def _call(self, task: _Task, part: Context) -> tuple[dict[str, Any], dict[str, bytes]]:
         params, files = task.params | task.around[0], task.files | task.around[1]
         if task.unit in ("layers.extract", "layers.plate") and ENGINES[self._params.engine].where == "cloud":
-            from scenehf.worker import units
-
-            reply: tuple[dict[str, Any], dict[str, bytes]] = units()[task.unit](params, files, part)
-            return reply
+            return _units_here()[task.unit](params, files, part)
         answer = part.call(task.unit, params, files)
         return answer.data, dict(answer.blobs)
+
+
+@cache
+def _units_here() -> dict[str, Unit]:
+    """The units in this process: a cloud engine waits for its service and holds no models worth a process."""
+    return LayerUnits(Pool(Host(weights=Settings().weights))).table()
 
 
 def report_of(plan: Plan, chosen: dict[str, Attempt]) -> dict[str, Any]:
