@@ -120,7 +120,6 @@ class Settings(BaseSettings):
             GRADIO_TEMP_DIR=str(self.uploads),
             GRADIO_ANALYTICS_ENABLED="False",
             GRADIO_RUN_HISTORY="False",  # would keep every field, keys too, in the browser's storage
-            NUMBA_CACHE_DIR=str(self.data / "cache" / "numba"),
         )
         return self
 

@@ -12,7 +12,7 @@ from scenehf.settings import BadSettings, Settings, load
 @pytest.fixture(autouse=True)
 def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """`load` tells child processes of the data directory; no test may leave that behind."""
-    for name in ("SCENEHF_HOME", "GRADIO_TEMP_DIR", "GRADIO_RUN_HISTORY", "NUMBA_CACHE_DIR"):
+    for name in ("SCENEHF_HOME", "GRADIO_TEMP_DIR", "GRADIO_RUN_HISTORY"):
         monkeypatch.setenv(name, "")
     monkeypatch.setattr(settings, "CHECKOUT", tmp_path / "checkout")
     monkeypatch.setenv("HOME", str(tmp_path / "person"))
@@ -78,7 +78,7 @@ def test_a_space_and_a_share_link_are_public(monkeypatch: pytest.MonkeyPatch, na
 
 def test_bad_values_are_told_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "file").write_text("")
-    with pytest.raises(BadSettings, match="cannot be used.*--data DIR"):
+    with pytest.raises(BadSettings, match=r"cannot be used.*--data DIR"):
         load(data=tmp_path / "file" / "d")
     monkeypatch.setenv("SCENEHF_PORT", "many")
     with pytest.raises(BadSettings, match=r"^The setting port cannot be used: .*integer.*\.$"):
