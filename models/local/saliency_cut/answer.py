@@ -1,0 +1,62 @@
+"""From a request to scored masks."""
+
+import numpy as np
+
+from models.errors import InvalidRequest
+from models.local.saliency_cut.candidates import candidates, learn, logit
+from models.local.saliency_cut.score import Witnesses, witnesses
+from models.local.saliency_cut.shape import bounding_box, cleaned, pieces_touching
+from models.local.saliency_cut.view import View, view_of
+from models.requests import Mask, MaskGeneration, Run, ScoredMask
+
+REVIEW_BELOW = 0.75
+SHARPNESS = 0.03  # score lead at which a candidate outvotes another e : 1
+
+
+class SaliencyCut:
+    """A loaded model: hints in, masks out."""
+
+    def __call__(self, request: MaskGeneration, run: Run) -> tuple[ScoredMask, ...]:
+        """Masks, best first; empty if nothing stands out. Raises InvalidRequest if a map has another size."""
+        _check(request)
+        run.check()
+        view = view_of(request)
+        run.check()
+        if view.base is not None and view.base.any():
+            return (_refined(view),)
+        found = candidates(view)
+        run.check()
+        seen = witnesses(view, found)
+        voted = _voted(view, found, seen)
+        found["vote"] = voted
+        seen = witnesses(view, found)
+        if not voted.any():
+            return ()
+        mask = view.lifted(voted)
+        return (ScoredMask(mask, seen["vote"].score, bounding_box(mask)),)
+
+
+def _voted(view: View, found: dict[str, Mask], seen: dict[str, Witnesses]) -> Mask:
+    """One cut in which every candidate votes with its score, against the colours of the outcome."""
+    scores = np.array([seen[name].score for name in found])
+    votes = np.exp((scores - scores.max()) / SHARPNESS)
+    share = np.average(np.stack(list(found.values())), axis=0, weights=votes).astype(np.float32)
+    return cleaned(learn(view, share, 1.5 * logit(share), rounds=1))
+
+
+def _refined(view: View) -> ScoredMask:
+    """The base mask, changed only where strokes and points ask for it."""
+    assert view.base is not None
+    base = view.base.astype(np.float32)
+    cut = learn(view, base, 1.5 * logit(base), rounds=2)
+    asked = view.keep | view.drop
+    change = pieces_touching(cut ^ view.base, asked) if asked.any() else cut ^ view.base
+    mask = view.lifted((view.base ^ change | view.keep) & ~view.drop)
+    return ScoredMask(mask, 1.0, bounding_box(mask))
+
+
+def _check(request: MaskGeneration) -> None:
+    for name in ("keep", "drop", "prior", "base"):
+        field = getattr(request, name)
+        if field is not None and field.shape != request.image.shape[:2]:
+            raise InvalidRequest(f"The map {name!r} and the image differ in size.")
