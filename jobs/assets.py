@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from jobs.errors import NoSuchAsset, StoreError
 from jobs.events import Events
-from jobs.files import AssetFiles, Source, typed_errors
+from jobs.files import SHA256, AssetFiles, Source, typed_errors
 from jobs.job import Asset
 
 if TYPE_CHECKING:
@@ -125,12 +125,13 @@ class Assets(Events):
     def gc(self, min_age: float = 3600.0) -> int:
         """Remove files that no row names and that are older than `min_age` seconds; bytes freed."""
         named = {row[0] for row in self.rows("SELECT DISTINCT sha256 FROM asset")}
+        old = time.time() - min_age
         with typed_errors():
-            old = time.time() - min_age
-            strays = [
-                file for file in self.files.stored() if file.name not in named and file.stat().st_mtime <= old
+            ours = [
+                file for file in self.files.stored() if SHA256.fullmatch(file.name) and file.name not in named
             ]
-            return self.files.sweep(min_age) + self.collect(file.name for file in strays)
+            strays = [file.name for file in ours if file.stat(follow_symlinks=False).st_mtime <= old]
+        return self.files.sweep(min_age) + self.collect(strays)
 
     def _name(self, db: "sqlite3.Connection", job_id: str, kept: list[Kept]) -> list[str]:
         """Write the rows; the hashes that these names had before."""

@@ -144,7 +144,7 @@ class AssetFiles:
         return size
 
     def stored(self) -> Iterator[os.DirEntry[str]]:
-        """Every file below `assets`."""
+        """Every file below `assets`, also what does not belong there."""
         for prefix in sorted(entry.path for entry in os.scandir(self.folder) if entry.is_dir()):
             yield from os.scandir(prefix)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from jobs.ballast import Ballast
-from jobs.errors import IllegalMove, NoSuchJob
+from jobs.errors import IllegalMove, NoSuchJob, StoreDamaged
 from jobs.files import SHA256, free_bytes, size_of, typed_errors
 from jobs.job import Finding
 from jobs.lane import Lane
@@ -118,13 +118,19 @@ class Upkeep(Steps):
 
     def verify(self) -> list[Finding]:
         """Everything that is not as it was written; [] if all is well. Reads every asset."""
-        damage = [str(row[0]) for row in self.rows("PRAGMA integrity_check")]
-        broken = self.rows("PRAGMA foreign_key_check")
-        return [
-            *(Finding("database", self.file.name, text) for text in damage if text != "ok"),
-            *(Finding("reference", row[0], f"row {row[1]} refers to a missing {row[2]}") for row in broken),
-            *self._verify_assets(),
-        ]
+        try:
+            damage = [str(row[0]) for row in self.rows("PRAGMA integrity_check")]
+            broken = self.rows("PRAGMA foreign_key_check")
+            return [
+                *(Finding("database", self.file.name, text) for text in damage if text != "ok"),
+                *(
+                    Finding("reference", row[0], f"row {row[1]} refers to a missing {row[2]}")
+                    for row in broken
+                ),
+                *self._verify_assets(),
+            ]
+        except StoreDamaged as error:  # so badly that it cannot even be checked
+            return [Finding("database", self.file.name, error.message)]
 
     def disk_use(self) -> DiskUse:
         """The room that the store takes."""

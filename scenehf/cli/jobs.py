@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.bundle import export_bundle, import_bundle
-from jobs.errors import StoreError
+from jobs.errors import StoreDamaged, StoreError
 from jobs.job import JOB_MOVES, Event, Job
 from jobs.lane import Lane
 from jobs.store import Store
@@ -61,6 +61,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     try:
         with Store(settings.store) as store:
             return act(store, args)
+    except StoreDamaged as error:
+        print(error.message, file=sys.stderr)
+        return 1
     except StoreError as error:
         print(error, file=sys.stderr)
         return 2
