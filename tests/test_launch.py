@@ -251,6 +251,7 @@ def apps() -> Iterator[list[App]]:
         app.process.communicate()
 
 
+@pytest.mark.timeout(300)  # three starts of the app, each with all its imports
 def test_the_app_serves_this_machine_refuses_a_taken_port_and_stops_in_time(
     checkout: Checkout, port: int, apps: list[App]
 ):
