@@ -1,52 +1,59 @@
 """The front door: settings, store, runner, screens, launch. Hugging Face Spaces starts it too."""
 
+import logging
+import queue
 import signal
 import sys
 import threading
 from collections.abc import Sequence
+from logging.handlers import RotatingFileHandler
 
 from jobs.errors import JobsError
-from scenehf.cli import app_settings
-from scenehf.instance import LOOPBACK, PortTaken, only_one
+from scenehf.cli import INTERRUPTED, app_settings
+from scenehf.instance import PortTaken, only_one
 from scenehf.settings import BadSettings, Settings
 from scenehf.worker import build
 
 
 def main(argv: Sequence[str]) -> int:
-    """Serve until Ctrl+C or a polite kill; what was running then resumes at the next start."""
+    """Serve until Ctrl+C (130) or a polite kill (0); what was running then resumes at the next start."""
     try:
         settings, takeover = app_settings(argv)
         with only_one(settings.data, settings.port, takeover=takeover):
-            _serve(settings)
+            _log_to_file(settings)
+            return INTERRUPTED if _serve(settings) == signal.SIGINT else 0
     except (PortTaken, BadSettings, JobsError) as refusal:
         print(refusal, file=sys.stderr)
         return 1
-    return 0
+    except KeyboardInterrupt:  # before the screens were up
+        return INTERRUPTED
 
 
-def _serve(settings: Settings) -> None:
-    import gradio as gr
+def _serve(settings: Settings) -> int:
+    """Run everything; the signal that ended it."""
+    from scenehf.ui.build import Screens  # seconds of import: not for a refused port
 
-    stop = threading.Event()
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, lambda *_: stop.set())
-    with build(settings), gr.Blocks(title="SceneHF") as screens:
-        gr.Markdown("# SceneHF")
-        _, url, public_url = screens.launch(
-            server_name=None if settings.space_id else LOOPBACK,
-            server_port=settings.port,
-            inbrowser=settings.browser and settings.space_id is None,
-            share=settings.share,
-            ssr_mode=False,
-            run_history=False,  # would keep every field in the browser's storage
-            quiet=True,
-            prevent_thread_lock=True,
+    ended: queue.SimpleQueue[int] = queue.SimpleQueue()
+    with build(settings) as services:
+        screens = Screens(services.store, settings.uploads, public=settings.public)
+        served = screens.serve(
+            settings.port, share=settings.share, browser=settings.browser and not settings.space_id
         )
-        print(f"Ready: {url}", flush=True)
-        if settings.share and public_url is None:
+        for ending in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(ending, lambda number, _: ended.put(number))
+        print(f"SceneHF is ready: {served.share_url or served.url}", flush=True)
+        if settings.share and not served.share_url:
             print("No public link could be made; the app runs on this machine alone.", file=sys.stderr)
-        stop.wait()
-        screens.close(verbose=False)
+        reason = ended.get()
+        # Beside the runner's own stop, so that both are over within 5 seconds.
+        threading.Thread(target=screens.close).start()
+    return reason
+
+
+def _log_to_file(settings: Settings) -> None:
+    file = RotatingFileHandler(settings.logs / "app.log", maxBytes=2_000_000, backupCount=3, encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[file])
 
 
 if __name__ == "__main__":

@@ -24,7 +24,9 @@ from scenehf.workflows.extract import KIND, ExportOrder, Params
 Json = dict[str, Any]
 Format = Literal["png", "zip", "psd", "ora", "tiff", "html"]
 
-FORBIDDEN = "This app is shared with other people: only the owner of its machine can do that, with ./launch.sh jobs."
+FORBIDDEN = (
+    "This app is shared with other people: only the owner of its machine can do that, with ./launch.sh jobs."
+)
 
 
 class Endpoints:
@@ -48,13 +50,20 @@ class Endpoints:
             # A stream costs nothing while it waits; a limit would make followers wait for each other.
             gr.api(stream, api_name=stream.__name__, concurrency_limit=None)
         with gr.Row(visible=False):
-            self._with_file(self.jobs_create, gr.File(label="photo"), gr.Textbox(label="name"), gr.Textbox("offline"))
+            self._with_file(
+                self.jobs_create, gr.File(label="photo"), gr.Textbox(label="name"), gr.Textbox("offline")
+            )
             self._with_file(self.step_refine, gr.Textbox(), gr.Textbox(), gr.File(label="strokes"))
 
     @staticmethod
     def _with_file(endpoint: Callable[..., Json], *inputs: gr.components.Component) -> None:
         gr.Button().click(
-            endpoint, list(inputs), gr.JSON(), api_name=endpoint.__name__, concurrency_limit=2, show_progress="hidden"
+            endpoint,
+            list(inputs),
+            gr.JSON(),
+            api_name=endpoint.__name__,
+            concurrency_limit=2,
+            show_progress="hidden",
         )
 
     def health(self) -> Json:
@@ -74,7 +83,9 @@ class Endpoints:
             if not photo:
                 raise NotPossible("Give a photo.")
             title, params = name or Path(photo).name, Params(planner=planner or "offline")
-            return self._told(actions.create(self._store, Path(photo), title, params=params, limits=self._limits))
+            return self._told(
+                actions.create(self._store, Path(photo), title, params=params, limits=self._limits)
+            )
 
     def jobs_list(self, limit: int = 50, before: str = "", state: str = "", search: str = "") -> list[Json]:
         """List jobs, newest first.

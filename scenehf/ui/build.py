@@ -80,7 +80,8 @@ class Screens:
         return Served(url, share_url or None)
 
     def close(self) -> None:
-        """Stop serving."""
+        """Stop serving; streams that are still followed are cut after a second."""
+        self.blocks.server.config.timeout_graceful_shutdown = 1
         self.blocks.close(verbose=False)
 
 

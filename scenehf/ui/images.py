@@ -1,9 +1,8 @@
 """Files of jobs on their way to the browser. A job's id is the key to its files; nothing else of the store is served.
 
-    /scenehf/asset/{job}/{name}   one asset. ?v=HASH: may be kept for ever. ?side=N: a picture, reduced for display.
-                                  ?download=NAME: to be saved under that name
-    /scenehf/depth/{job}          the finished scene as a page that tilts
-    /scenehf/example/{name}       one of the shipped example photos
+/scenehf/asset/{job}/{name}   one asset. ?v=HASH: may be kept for ever. ?side=N: a picture, reduced for display.
+                              ?download=NAME: to be saved under that name
+/scenehf/example/{name}       one of the shipped example photos
 """
 
 import importlib.util
@@ -16,27 +15,22 @@ from urllib.parse import quote, urlencode
 
 from PIL import Image
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from jobs.errors import StoreError
 from jobs.job import Asset
 from jobs.store import Store
 from scenehf.errors import NotPossible
-from scenehf.export import parallax
 from scenehf.pixels import decode_png, thumbnail
-from scenehf.scene import Layer, Pixels, Scene
-from scenehf.workflows import actions
-from scenehf.workflows.extract import SCENE, asset_name
 
 ASSET = "/scenehf/asset"
-DEPTH = "/scenehf/depth"
 EXAMPLE = "/scenehf/example"
 
 SIDES = (480, 1600)  # px of the longer side; few, so that few copies are kept
-DEPTH_SIDE = 1200  # px of the longer side of the page that tilts
 EXAMPLES = {"astronaut": "Astronaut", "coffee": "Coffee", "chelsea": "Cat"}  # photos in scikit-image's wheel
 
+_SIDES = {str(side): side for side in SIDES}
 _SHOWN = frozenset({"image/png", "image/jpeg", "image/webp"})
 _FOR_EVER = "private, max-age=31536000, immutable"
 _NO_SNIFF = {"X-Content-Type-Options": "nosniff"}
@@ -56,21 +50,15 @@ def routes(store: Store) -> list[Route]:
         except StoreError:
             return _MISSING
 
-    def depth(request: Request) -> Response:
-        try:
-            return _depth(store, request.path_params["job"])
-        except (StoreError, NotPossible):
-            return _MISSING
-
     def example(request: Request) -> Response:
         name = request.path_params["name"]
         if name not in EXAMPLES:
             return _MISSING
-        return FileResponse(example_path(name), headers=_NO_SNIFF | {"Cache-Control": "max-age=86400"})
+        headers = _NO_SNIFF | {"Cache-Control": "max-age=86400"}
+        return Response(_reduced(example_path(name), SIDES[0]), media_type="image/webp", headers=headers)
 
     return [
         Route(ASSET + "/{job}/{name:path}", asset),
-        Route(DEPTH + "/{job}", depth),
         Route(EXAMPLE + "/{name}", example),
     ]
 
@@ -107,9 +95,9 @@ def _asset(store: Store, request: Request) -> Response:
     kept = version is not None and len(version) >= 16 and found.sha256.startswith(version)
     headers = _NO_SNIFF | {"Cache-Control": _FOR_EVER if kept else "no-cache"}
     path = store.files.path(found.sha256)
-    side = request.query_params.get("side")
-    if side in map(str, SIDES) and found.mime == "image/png":
-        return Response(_reduced(path, int(side or 0)), media_type="image/webp", headers=headers)
+    side = _SIDES.get(request.query_params.get("side", ""))
+    if side is not None and found.mime == "image/png":
+        return Response(_reduced(path, side), media_type="image/webp", headers=headers)
     if not path.is_file():
         return _MISSING
     download = request.query_params.get("download")
@@ -128,36 +116,3 @@ def _reduced(path: Path, side: int) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "WEBP", quality=90, method=2)
     return stream.getvalue()
-
-
-def _depth(store: Store, job_id: str) -> Response:
-    step = actions.chosen(store, job_id, SCENE)
-    if step.state not in ("done", "accepted"):
-        return _MISSING
-    plate = store.path(job_id, asset_name(SCENE, step.attempt, "plate.png"))
-    layers = tuple(
-        (row["id"], row["name"], row["z"], row["x"], row["y"],
-         store.path(job_id, asset_name(SCENE, step.attempt, f"{row['id']}.png")))
-        for row in step.result["layers"]
-    )  # fmt: skip
-    page = _tilting(plate, layers)
-    return HTMLResponse(page, headers=_NO_SNIFF | _SANDBOX | {"Cache-Control": "no-cache"})
-
-
-@lru_cache(maxsize=4)
-def _tilting(plate: Path, layers: tuple[tuple[str, str, int, int, int, Path], ...]) -> str:
-    """The scene at DEPTH_SIDE as a page that stands alone. Files of the store never change, so paths are the key."""
-    with _decoding:
-        width, height = png_size(plate)
-        scale = min(1.0, DEPTH_SIDE / max(width, height))
-        small = _scaled(plate, scale)
-        sheets = tuple(
-            Layer(key, name, z, _scaled(path, scale), round(x * scale), round(y * scale))
-            for key, name, z, x, y, path in layers
-        )
-    return parallax.html(Scene(sheets, small, small))
-
-
-def _scaled(path: Path, scale: float) -> Pixels:
-    pixels = decode_png(path.read_bytes())
-    return thumbnail(pixels, max(1, round(max(pixels.shape[:2]) * scale)))

@@ -1,4 +1,4 @@
-"""Where a refusal becomes a sentence: for the page as data, for programs as gr.Error. Anything else is a bug and shows."""
+"""Where a refusal becomes a sentence: for the page as data, for programs as gr.Error. The rest are bugs and show."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -51,7 +51,14 @@ class Watch:
             events = self._store.events(job_id, since)
             job = self._store.job(job_id)
         except NoSuchJob:
-            return {"job": job_id, "state": "unknown", "next": since, "more": False, "events": [], "view": None}
+            return {
+                "job": job_id,
+                "state": "unknown",
+                "next": since,
+                "more": False,
+                "events": [],
+                "view": None,
+            }
         changed = since == 0 or any(event.type in _TELLING for event in events)
         return {
             "job": job.id,
@@ -79,7 +86,13 @@ class Watch:
                 return
 
     def _view(self, job: Job) -> dict[str, Any]:
-        view = {"id": job.id, "kind": job.kind, "title": job.title, "created": job.created, "error": job.error}
+        view = {
+            "id": job.id,
+            "kind": job.kind,
+            "title": job.title,
+            "created": job.created,
+            "error": job.error,
+        }
         describe = self._describe.get(job.kind)
         return view | (describe(self._store, job) if describe else {})
 
@@ -123,4 +136,3 @@ def _told(event: Event) -> dict[str, Any] | None:
     if event.type == "job":
         told |= {"state": event.data["state"], "reason": event.data.get("reason", "")}
     return told
-

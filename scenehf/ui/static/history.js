@@ -30,13 +30,13 @@ function newRow(id) {
   head.addEventListener("click", () => open(id));
   const remove = make("button", "shf-delete", "Delete");
   remove.type = "button";
-  remove.addEventListener("click", () => ask(id, remove));
+  remove.addEventListener("click", () => press(id, remove));
   remove.addEventListener("blur", () => relax(remove));
   return { row: make("li", "", null, head, remove), thumb, title, time, state, head, remove };
 }
 
 /** The first press asks, the second deletes. */
-async function ask(id, button) {
+async function press(id, button) {
   if (!button.classList.contains("is-asking")) {
     button.classList.add("is-asking");
     setText(button, "Delete for good?");
@@ -44,9 +44,13 @@ async function ask(id, button) {
     return;
   }
   relax(button);
-  const answer = await server.delete([id]);
-  say(answer.error);
-  await look();
+  try {
+    const answer = await ask("delete", id);
+    say(answer.error);
+    await look();
+  } catch {
+    say("The app does not answer. Try again in a moment.");
+  }
 }
 
 function relax(button) {
@@ -67,7 +71,7 @@ function fill(row, job) {
 }
 
 async function look() {
-  const { jobs } = await server.jobs([ownJobs.all()]);
+  const { jobs } = await ask("jobs", ownJobs.all());
   const ids = new Set(jobs.map((job) => job.id));
   for (const [id, row] of rows) {
     if (ids.has(id)) continue;

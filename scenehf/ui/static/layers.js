@@ -5,6 +5,7 @@ const POLL_IDLE = 1000; // ms while it waits for a person
 const POLL_AWAY = 3000; // ms while nobody looks
 const POLL_LOST = 5000; // ms at most between two tries to reach the server
 const BUSY = ["queued", "running"];
+const OPEN = ["needs_review", "failed"]; // steps that wait for a person
 
 const PHASES = {
   planning: { busy: true, says: "Reading the photo…" },
@@ -79,7 +80,7 @@ async function follow(mine) {
   while (mine === round && element.isConnected) {
     let more = false;
     try {
-      const answer = await server.poll([job, seen]);
+      const answer = await ask("poll", job, seen);
       if (mine !== round) return;
       if (failures) say("");
       failures = 0;
@@ -114,10 +115,10 @@ function take(answer) {
   }
   seen = answer.next;
   state = answer.state;
-  log.add(answer.events.filter((event) => event.kind === "line"));
   const moves = answer.events.filter((event) => event.from === "job");
   if (moves.length) setText(reason, moves.at(-1).reason === "interrupted" ? "" : moves.at(-1).reason);
   if (answer.view) show(answer.view);
+  log.add(answer.events.filter((event) => event.kind === "line"));
   const reports = answer.events.filter((event) => event.kind === "progress");
   if (reports.length && BUSY.includes(state)) progress.report(reports.at(-1));
   const previews = answer.events.filter((event) => event.kind === "preview");
@@ -135,10 +136,12 @@ function show(next) {
   setText(find("h2"), view.title);
   badge(find(".shf-title .shf-badge"), view.phase === "planned" ? "planned" : state);
   if (view.error) setText(reason, `${view.error.message} ${view.error.hint}`);
-  runButton.hidden = !phase.run;
+  const decision = view.phase === "review" && view.steps.find((step) => OPEN.includes(step.state));
+  runButton.hidden = !phase.run || Boolean(decision);
   setText(runButton, phase.run || "Run");
   pauseButton.hidden = !phase.pause;
   cancelButton.hidden = !phase.busy;
+  if (decision) setText(reason, decides(decision));
   progress.show(Boolean(phase.busy), phase.says);
   if (!view.steps) return; // a job of a kind that has no screen yet: its state and its log are all there is
   setText(find(".shf-scene"), empty(view) || "");
@@ -148,9 +151,14 @@ function show(next) {
   follows(first);
 }
 
+const decides = (step) =>
+  step.state === "failed"
+    ? `${step.name} failed. Retry it, or start again with another photo.`
+    : `${step.name} did not pass every check. Accept it as it is, or retry it.`;
+
 /** Keep the step in view that matters now: the one that runs, or the one that waits for a person. */
 function follows(first) {
-  const now = view.steps.find((step) => ["running", "needs_review", "failed"].includes(step.state));
+  const now = view.steps.find((step) => step.state === "running" || OPEN.includes(step.state));
   if (now) select(now.key, false);
   else if (first && view.steps.length) select(view.steps[0].key, false);
 }
@@ -165,7 +173,7 @@ function empty(shown) {
 async function act(verb, given = {}) {
   say("");
   try {
-    const answer = await server.act([verb, job, given]);
+    const answer = await ask("act", verb, job, given);
     if (answer.error) say(answer.error);
   } catch {
     say("The app does not answer. Try again in a moment.");

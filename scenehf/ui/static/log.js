@@ -49,7 +49,7 @@ function progressScreen() {
       const percent = Math.round(100 * event.fraction);
       fill.style.width = `${percent}%`;
       track.setAttribute("aria-valuenow", percent);
-      setText(doing, `${percent} %  ${event.message}`);
+      setText(doing, [`${percent} %`, event.message].filter(Boolean).join(" · "));
       tick();
     },
     show(visible, words) {

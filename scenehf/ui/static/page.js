@@ -1,6 +1,7 @@
 // Small words of the page. Text of people and jobs enters it through these alone, as text, never as HTML.
 
 const STATE_WORDS = {
+  planned: "Plan ready",
   pending: "Waiting",
   queued: "Queued",
   running: "Running",
@@ -14,6 +15,13 @@ const STATE_WORDS = {
 };
 
 const find = (selector, within = element) => within.querySelector(selector);
+
+/** Call a server function. Gradio swallows a failed request and answers nothing; here it is an error. */
+async function ask(name, ...given) {
+  const answer = await server[name](given);
+  if (!answer) throw new Error("no answer");
+  return answer;
+}
 
 /** An element with a class, text and children. */
 function make(tag, className, text, ...children) {

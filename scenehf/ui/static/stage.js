@@ -8,44 +8,46 @@ function stageScreen() {
   const sheet = find(".shf-sheet");
   const picture = find("img", sheet);
   const caption = find(".shf-caption");
-  const buttons = [...element.querySelectorAll(".shf-views button")];
+  const views = find(".shf-views");
+  const depth = depthPicture(find(".shf-depth"));
+  const buttons = [...views.querySelectorAll("button")];
   let view = null;
   let selected = null;
   let live = null;
   let wanted = null; // what a person asked to see; null: whatever fits the moment
-  let frame = null;
 
   const card = () => (view ? view.steps.find((step) => step.key === selected) : null);
 
   /** Which views there are now, each with what it shows. */
   function available() {
     const step = card();
-    const views = { photo: { caption: view.scene } };
-    if (live && view.phase === "running") views.live = { url: live, caption: "What is being worked on" };
-    if (step && step.layer) views.layer = { ...step.layer, caption: step.name };
-    else if (step && step.whole) views.layer = { url: step.whole, caption: step.name };
-    if (step && step.mask) views.mask = { url: step.mask, caption: `Mask of ${step.name}: white is kept` };
-    if (view.depth) views.depth = { page: view.depth, caption: "Move the pointer over the picture to tilt it" };
-    return views;
+    const found = { photo: { caption: view.scene } };
+    if (live && view.phase === "running") found.live = { url: live, caption: "What is being worked on" };
+    if (step && step.layer) found.layer = { ...step.layer, caption: step.name };
+    else if (step && step.whole) found.layer = { url: step.whole, caption: step.name };
+    if (step && step.mask) found.mask = { url: step.mask, caption: `Mask of ${step.name}: white is kept` };
+    if (view.depth) found.depth = { scene: view.depth, caption: "Move the pointer over the picture to tilt it." };
+    return found;
   }
 
-  function pick(views) {
-    if (wanted && views[wanted]) return wanted;
-    if (views.live) return "live";
-    if (view.phase === "succeeded" && views.depth) return "depth";
-    if (view.phase === "review" && views.layer) return "layer";
+  function pick(found) {
+    if (wanted && found[wanted]) return wanted;
+    if (found.live) return "live";
+    if (view.phase === "succeeded" && found.depth) return "depth";
+    if (view.phase === "review" && found.layer) return "layer";
     return "photo";
   }
 
   function draw() {
     if (!view) return;
-    const views = available();
-    const name = pick(views);
-    const shown = views[name];
+    const found = available();
+    const name = pick(found);
+    const shown = found[name];
     for (const button of buttons) {
-      button.hidden = !views[button.dataset.view];
+      button.hidden = !found[button.dataset.view];
       button.setAttribute("aria-pressed", String(button.dataset.view === name));
     }
+    views.hidden = Object.keys(found).length < 2;
     stage.dataset.view = name;
     figure.style.aspectRatio = `${view.photo.width} / ${view.photo.height}`;
     figure.style.setProperty("--ratio", view.photo.width / view.photo.height);
@@ -53,35 +55,17 @@ function stageScreen() {
     boxes.hidden = name !== "photo";
     sheet.hidden = !shown.url;
     if (shown.url) place(shown);
-    drawFrame(shown.page);
+    depth.show(shown.scene, view.photo);
     setText(caption, shown.caption || "");
   }
 
   function place(shown) {
     setPicture(picture, shown.url);
-    const { width, height } = view.photo;
     const part = shown.x !== undefined;
     picture.classList.toggle("is-placed", part);
-    picture.style.left = part ? `${(100 * shown.x) / width}%` : "";
-    picture.style.top = part ? `${(100 * shown.y) / height}%` : "";
-    picture.style.width = part ? `${(100 * shown.width) / width}%` : "";
-    picture.style.height = part ? `${(100 * shown.height) / height}%` : "";
+    if (part) placeOn(picture, shown, view.photo);
+    else picture.removeAttribute("style");
     picture.alt = shown.caption;
-  }
-
-  function drawFrame(page) {
-    if (frame && frame.dataset.page !== page) {
-      frame.remove();
-      frame = null;
-    }
-    if (page && !frame) {
-      frame = make("iframe");
-      frame.title = "The scene in depth";
-      frame.setAttribute("sandbox", "allow-scripts");
-      frame.dataset.page = page;
-      frame.src = page;
-      figure.append(frame);
-    }
   }
 
   function drawBoxes() {
@@ -131,7 +115,7 @@ function stageScreen() {
       view = live = wanted = selected = null;
       setPicture(photo, null);
       setPicture(picture, null);
-      drawFrame(undefined);
+      depth.show(undefined);
     },
   };
 }

@@ -8,14 +8,14 @@ function startScreen({ onJob, say }) {
   const whole = find(".shf-layers");
   let busy = false;
 
-  async function open(what, ask) {
+  async function open(what, send) {
     if (busy) return;
     busy = true;
     section.classList.add("is-busy");
     setText(title, what);
     say("");
     try {
-      const answer = await ask();
+      const answer = await send();
       if (answer.error) say(answer.error);
       else onJob(answer.job);
     } catch {
@@ -32,7 +32,7 @@ function startScreen({ onJob, say }) {
     if (!file) return;
     open("Opening the photo…", async () => {
       const { path } = await upload(file);
-      return server.create([path, file.name || "Pasted photo"]);
+      return ask("create", path, file.name || "Pasted photo");
     });
   }
 
@@ -67,7 +67,7 @@ function startScreen({ onJob, say }) {
   document.addEventListener("paste", paste);
 
   for (const button of section.querySelectorAll(".shf-example")) {
-    button.addEventListener("click", () => open("Opening the example…", () => server.example([button.dataset.name])));
+    button.addEventListener("click", () => open("Opening the example…", () => ask("example", button.dataset.name)));
   }
 
   drop.addEventListener("keydown", (event) => {

@@ -1,6 +1,8 @@
 // The step cards. A card lives as long as its step, so that focus and pictures stay while it changes.
 
-const ACTION_WORDS = { extract: "Cut out", plate: "Paint over", scene: "Layers and background", plan: "Planning" };
+const ACTION_WORDS = { extract: "Cut out", plate: "Paint the background", scene: "Check that it adds up", plan: "Planning" };
+const RETRIED = ["extract", "plate"];
+const FINISHED = ["needs_review", "failed", "done", "accepted", "cancelled"];
 
 function stepsScreen({ onSelect, onAct }) {
   const list = find(".shf-steps");
@@ -43,9 +45,8 @@ function stepsScreen({ onSelect, onAct }) {
     setPicture(card.thumb, step.thumb);
     card.thumb.hidden = !step.thumb;
     fillFindings(card.findings, step);
-    const planned = step.action === "extract" || step.action === "plate";
     card.accept.hidden = !(idle && step.state === "needs_review");
-    card.retry.hidden = !(idle && planned && ["needs_review", "failed", "done", "accepted", "cancelled"].includes(step.state));
+    card.retry.hidden = !(idle && RETRIED.includes(step.action) && FINISHED.includes(step.state));
     card.accept.setAttribute("aria-label", `Accept ${step.name}`);
     card.retry.setAttribute("aria-label", `Retry ${step.name}`);
     card.buttons.hidden = card.accept.hidden && card.retry.hidden;

@@ -10,33 +10,36 @@ from jobs.store import Store
 from scenehf.errors import NotPossible
 from scenehf.layers.plan import ExtractStep, Plan, PlateStep
 from scenehf.pixels import Limits
-from scenehf.ui.images import DEPTH, EXAMPLE, EXAMPLES, SIDES, example_path, png_size, url_of
+from scenehf.ui.images import EXAMPLE, EXAMPLES, SIDES, example_path, png_size, url_of
 from scenehf.ui.refusals import NOT_OURS, told
 from scenehf.ui.theme import read
 from scenehf.ui.watch import Watch
 from scenehf.workflows import actions
 from scenehf.workflows.extract import EXPORT, FINISHED, PLAN, SCENE, SOURCE, ExportOrder, asset_name
 
-SCRIPTS = ("page.js", "start.js", "stage.js", "steps.js", "files.js", "log.js", "layers.js")
+SCRIPTS = ("page.js", "start.js", "depth.js", "stage.js", "steps.js", "files.js", "log.js", "layers.js")
 THUMB, LARGE = SIDES
 
+Json = dict[str, Any]
 Message = list[Any]  # what the page passes to a server function: always one list
 
 
 def build(store: Store, watch: Watch, limits: Limits, uploads: Path) -> gr.HTML:
     """The tab's one component. Its value is the id of the job to open; it fires `opened` with the id it shows."""
 
-    def poll(message: Message) -> dict[str, Any]:
+    def poll(message: Message) -> Json:
         return watch.poll(str(message[0]), int(message[1]))
 
-    def create(message: Message) -> dict[str, Any]:
+    def create(message: Message) -> Json:
         return told(lambda: {"job": _create(store, uploads, limits, *map(str, message)).id})
 
-    def example(message: Message) -> dict[str, Any]:
+    def example(message: Message) -> Json:
         name = str(message[0])
-        return told(lambda: {"job": actions.create(store, example_path(name), f"{EXAMPLES[name]} (example)").id})
+        return told(
+            lambda: {"job": actions.create(store, example_path(name), f"{EXAMPLES[name]} (example)").id}
+        )
 
-    def act(message: Message) -> dict[str, Any]:
+    def act(message: Message) -> Json:
         verb, job_id, given = str(message[0]), str(message[1]), dict(message[2])
         return told(lambda: _act(store, verb, job_id, given))
 
@@ -50,7 +53,7 @@ def build(store: Store, watch: Watch, limits: Limits, uploads: Path) -> gr.HTML:
     )
 
 
-def describe(store: Store, job: Job) -> dict[str, Any]:
+def describe(store: Store, job: Job) -> Json:
     """How a job of this kind stands, as the page draws it."""
     params = actions.params_of(job)
     attempts = store.steps(job.id)
@@ -71,7 +74,7 @@ def describe(store: Store, job: Job) -> dict[str, Any]:
         "steps": cards,
         "files": _files(job, chosen.get(EXPORT), assets),
         "order": (params.export or ExportOrder(formats=("zip", "psd"))).model_dump(mode="json"),
-        "depth": _depth_url(job, chosen.get(SCENE)),
+        "depth": _depth(chosen.get(SCENE), cards, assets),
     }
 
 
@@ -92,7 +95,7 @@ def uploaded(uploads: Path, path: str) -> Path:
     return real
 
 
-def _act(store: Store, verb: str, job_id: str, given: dict[str, Any]) -> dict[str, Any]:
+def _act(store: Store, verb: str, job_id: str, given: Json) -> Json:
     """One act of a person on a job."""
     if verb == "run":
         run(store, job_id)
@@ -136,11 +139,11 @@ def _card(
     step: Step | None,
     attempts: int,
     assets: dict[str, Asset],
-) -> dict[str, Any]:
+) -> Json:
     """One step: what the plan says of it, and what its chosen attempt came to."""
     fixed = {PLAN: ("Reading the photo", "plan"), SCENE: ("Put together", "scene")}
     name, action = (planned.name, planned.action) if planned else fixed[key]
-    card: dict[str, Any] = {
+    card: Json = {
         "key": key,
         "name": name,
         "action": action,
@@ -158,13 +161,13 @@ def _card(
     return card
 
 
-def _pictures(key: str, step: Step, assets: dict[str, Asset]) -> dict[str, Any]:
+def _pictures(key: str, step: Step, assets: dict[str, Asset]) -> Json:
     """Addresses of the attempt's pictures, as far as it has them. layer: also its place, in px of the photo."""
 
     def find(name: str) -> Asset | None:
         return assets.get(asset_name(key, step.attempt, name))
 
-    found: dict[str, Any] = {}
+    found: Json = {}
     if thumb := find("thumb.png"):
         found["thumb"] = url_of(thumb)
     if cut := find("cut.png"):
@@ -177,7 +180,7 @@ def _pictures(key: str, step: Step, assets: dict[str, Asset]) -> dict[str, Any]:
     return found
 
 
-def _files(job: Job, step: Step | None, assets: dict[str, Asset]) -> list[dict[str, Any]]:
+def _files(job: Job, step: Step | None, assets: dict[str, Asset]) -> list[Json]:
     """What the last export wrote, in the order written."""
     if step is None or step.state not in FINISHED:
         return []
@@ -190,10 +193,18 @@ def _files(job: Job, step: Step | None, assets: dict[str, Asset]) -> list[dict[s
     return files
 
 
-def _depth_url(job: Job, scene: Step | None) -> str | None:
+def _depth(scene: Step | None, cards: list[Json], assets: dict[str, Asset]) -> Json | None:
+    """The scene to be tilted: its plate, and its layers back to front, each with its place in px of the photo."""
     if scene is None or scene.state not in FINISHED:
         return None
-    return f"{DEPTH}/{job.id}?v={scene.attempt}"
+    places = {card["key"]: card.get("layer") for card in cards}
+    layers = []
+    for row in reversed(scene.result["layers"]):
+        asset = assets.get(asset_name(SCENE, scene.attempt, f"{row['id']}.png"))
+        if asset and (place := places.get(row["id"])):
+            layers.append(place | {"url": url_of(asset, side=LARGE), "name": row["name"]})
+    plate = assets[asset_name(SCENE, scene.attempt, "plate.png")]
+    return {"plate": url_of(plate, side=LARGE), "layers": layers}
 
 
 def _examples() -> str:

@@ -1,7 +1,7 @@
 """Stand-ins for the heavy units, for the worker process of the screen tests: quick, talkative, and slow on request.
 
-A photo named in pixels: the width of the picture in units of 64 px chooses nothing; its top left pixel's red value
-chooses the pace. The plan always holds two objects, and the second one fails a check at its first attempt.
+The red value of a photo's top left pixel sets the pace: SLOW and above is slow. The plan always holds two objects with
+hostile names; the second one fails a check at its first attempt.
 """
 
 import time

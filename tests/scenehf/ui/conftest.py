@@ -1,0 +1,127 @@
+"""A real server over a real store, runner and worker process; only the heavy units are stand-ins. A real browser."""
+
+import io
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from jobs.host import Host
+from jobs.runner import Runner
+from jobs.store import Store
+from scenehf.settings import load
+from scenehf.worker import WORKFLOWS
+
+UNITS = "tests.scenehf.ui.units:units"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+QUIET = (
+    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+QUICK, SLOW = 5, 255  # red of the top left pixel, see units.py
+
+
+def photo(pace: int, size: tuple[int, int] = (256, 192)) -> bytes:
+    """A PNG that the stand-in units treat at this pace."""
+    picture = np.random.default_rng(1).integers(40, 160, (size[1], size[0], 3), np.uint8)
+    picture[0, 0] = pace
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="package")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """Files of a quick and of a slow photo."""
+    folder = tmp_path_factory.mktemp("photos")
+    files = {QUICK: folder / "quick.png", SLOW: folder / "slow.png"}
+    for pace, file in files.items():
+        file.write_bytes(photo(pace))
+    return files
+
+
+@pytest.fixture(scope="package")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Store]]:
+    """(address, store) of one server for all tests of the screens."""
+    before = dict(os.environ)
+    settings = load(data=tmp_path_factory.mktemp("screens"))
+    from scenehf.ui.build import Screens
+
+    store, host = Store(settings.store), Host(UNITS)
+    runner = Runner(store, WORKFLOWS, host)
+    runner.start()
+    screens = Screens(store, settings.uploads)
+    yield screens.serve(None).url.rstrip("/"), store
+    screens.close()
+    runner.stop()
+    host.close()
+    store.close()
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture
+def url(served: tuple[str, Store]) -> str:
+    return served[0]
+
+
+@pytest.fixture
+def store(served: tuple[str, Store]) -> Store:
+    return served[1]
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        path = next(filter(None, map(shutil.which, BROWSERS)), None)
+        running = playwright.chromium.launch(executable_path=path, args=list(QUIET))
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def trouble() -> list[str]:
+    """What went wrong on the pages of this test. A test that cuts the line itself clears what that brought."""
+    return []
+
+
+@pytest.fixture
+def new_page(browser: Browser, trouble: list[str]) -> Iterator[Callable[..., Page]]:
+    """Opens pages, each in a browser profile of its own, and fails the test on any error or foreign request."""
+    contexts: list[BrowserContext] = []
+
+    def open_page(address: str, viewport: dict[str, int] = DESKTOP, **options: object) -> Page:
+        context = browser.new_context(viewport=viewport, reduced_motion="reduce", **options)
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: trouble.append(f"error: {error}"))
+        page.on("console", lambda line: trouble.append(f"console: {line.text}") if line.type == "error" else None)
+        origin = "/".join(address.split("/")[:3])
+        page.on("request", lambda asked: trouble.append(f"foreign: {asked.url}") if _foreign(asked.url, origin) else None)
+        page.goto(address)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert trouble == []
+
+
+def _foreign(address: str, origin: str) -> bool:
+    return not address.startswith((origin, "data:", "blob:", "about:"))
+
+
+def eventually(holds: Callable[[], object], seconds: float = 15.0) -> None:
+    """Wait until it holds."""
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.03)

@@ -1,0 +1,103 @@
+"""Following a job survives whatever happens to the page, and a person's word reaches the work at once."""
+
+import time
+
+from playwright.sync_api import expect
+
+from tests.scenehf.ui.conftest import QUICK, SLOW, eventually
+from tests.scenehf.ui.steps import give, job_of, log_lines, run, wait_for
+
+CANCEL_SECONDS = 2.0  # on a busy machine; a quiet one needs a third of it
+
+
+def told(store, job):
+    """Every log line of the job."""
+    return [event.data["text"] for event in store.events(job, limit=5000) if event.type == "log"]
+
+
+def test_reload_and_second_tab_find_the_job_and_the_whole_log(new_page, url, store, photos):
+    page = new_page(url)
+    give(page, photos[SLOW])
+    run(page)
+    expect(page.locator(".shf-card").first.locator(".shf-badge")).to_have_text("Running")
+    job = job_of(page)
+    eventually(lambda: len(told(store, job)) > 8)
+    page.reload()
+    wait_for(page, "Running")
+    second = page.context.new_page()
+    second.goto(url)  # no id in the address: the browser remembers the job
+    wait_for(second, "Running")
+    assert job_of(second) == job
+    page.get_by_role("button", name="Cancel").click()
+    wait_for(second, "Cancelled")
+    for each in (page, second):
+        expect(each.locator(".shf-lines div").last).to_contain_text("Cancelled")
+        shown = log_lines(each)
+        assert [line for line in shown if line in told(store, job)] == told(store, job)
+
+
+def test_cancel_pause_and_go_on(new_page, url, store, photos):
+    page = new_page(url)
+    give(page, photos[SLOW])
+    job = job_of(page)
+    run(page)
+    expect(page.locator(".shf-card").first.locator(".shf-badge")).to_have_text("Running")
+    began = time.monotonic()
+    page.get_by_role("button", name="Cancel").click()
+    wait_for(page, "Cancelled")
+    assert time.monotonic() - began < CANCEL_SECONDS
+    assert store.job(job).state == "cancelled"
+    page.get_by_role("button", name="Run again").click()
+    expect(page.locator(".shf-card").first.locator(".shf-badge")).to_have_text("Running")
+    page.get_by_role("button", name="Pause").click()
+    wait_for(page, "Needs review")
+    expect(page.locator(".shf-card").first.locator(".shf-badge")).to_have_text("Done")
+    expect(page.get_by_role("button", name="Continue")).to_be_visible()
+    page.get_by_role("button", name="New photo").click()
+
+
+def test_a_cut_line_is_said_and_mended_without_a_lost_line(new_page, url, store, photos, trouble):
+    page = new_page(url)
+    give(page, photos[SLOW])
+    run(page)
+    wait_for(page, "Running")
+    job = job_of(page)
+    page.context.set_offline(True)
+    expect(page.get_by_role("alert").filter(has_text="does not answer")).to_be_visible()
+    page.context.set_offline(False)
+    expect(page.get_by_role("alert").filter(has_text="does not answer")).to_be_hidden()
+    page.get_by_role("button", name="Cancel").click()
+    wait_for(page, "Cancelled")
+    expect(page.locator(".shf-lines div").last).to_contain_text("Cancelled")
+    assert [line for line in log_lines(page) if line in told(store, job)] == told(store, job)
+    trouble[:] = [line for line in trouble if "ERR_INTERNET_DISCONNECTED" not in line]
+
+
+def test_names_are_only_names(new_page, url, store, photos):
+    page = new_page(url)
+    give(page, photos[QUICK])
+    store.set_title(job_of(page), "<script>window.pwned=4</script><img src=x onerror=window.pwned=5>${window.pwned=6}")
+    run(page)
+    wait_for(page, "Needs review")
+    expect(page.locator(".shf-title h2")).to_contain_text("<script>window.pwned=4</script>")
+    expect(page.locator(".shf-card").nth(1)).to_contain_text("<script>window.pwned=1</script>")
+    page.get_by_role("tab", name="History").click()
+    expect(page.locator(".shf-jobs li").first).to_contain_text("${window.pwned=6}")
+    assert page.evaluate("window.pwned") is None
+    assert page.locator("#layers script, #history script").count() == 0
+
+
+def test_the_page_hears_of_an_event_soon(new_page, url, store, photos):
+    page = new_page(url)
+    give(page, photos[SLOW])
+    run(page)
+    wait_for(page, "Running")
+    job, delays = job_of(page), []
+    for number in range(5):
+        store.append(job, "log", {"text": f"mark {number}"})
+        began = time.monotonic()
+        page.get_by_text(f"mark {number}", exact=True).wait_for()
+        delays.append(time.monotonic() - began)
+    assert sorted(delays)[2] < 0.6  # 0.3 on a quiet machine, see benchmarks
+    page.get_by_role("button", name="Cancel").click()
+    wait_for(page, "Cancelled")
