@@ -4,6 +4,8 @@ import numpy as np
 
 from models.errors import InvalidRequest
 from models.local.saliency_cut.candidates import candidates, learn, logit
+from models.local.saliency_cut.edge import refined
+from models.local.saliency_cut.objects import objects
 from models.local.saliency_cut.score import Witnesses, witnesses
 from models.local.saliency_cut.shape import bounding_box, cleaned, pieces_touching
 from models.local.saliency_cut.view import View, view_of
@@ -23,17 +25,21 @@ class SaliencyCut:
         view = view_of(request)
         run.check()
         if view.base is not None and view.base.any():
-            return (_refined(view),)
+            return (_amended(view, view.base),)
+        if view.box is None:
+            return tuple(_lifted(request, view, mask, score) for mask, score in objects(view))
         found = candidates(view)
         run.check()
-        seen = witnesses(view, found)
-        voted = _voted(view, found, seen)
-        found["vote"] = voted
-        seen = witnesses(view, found)
+        voted = _voted(view, found, witnesses(view, found))
         if not voted.any():
             return ()
-        mask = view.lifted(voted)
-        return (ScoredMask(mask, seen["vote"].score, bounding_box(mask)),)
+        score = witnesses(view, found | {"vote": voted})["vote"].score
+        return (_lifted(request, view, voted, score),)
+
+
+def _lifted(request: MaskGeneration, view: View, mask: Mask, score: float) -> ScoredMask:
+    fine = refined(request.image, view, mask)
+    return ScoredMask(fine, score, bounding_box(fine))
 
 
 def _voted(view: View, found: dict[str, Mask], seen: dict[str, Witnesses]) -> Mask:
@@ -44,14 +50,13 @@ def _voted(view: View, found: dict[str, Mask], seen: dict[str, Witnesses]) -> Ma
     return cleaned(learn(view, share, 1.5 * logit(share), rounds=1))
 
 
-def _refined(view: View) -> ScoredMask:
+def _amended(view: View, base_mask: Mask) -> ScoredMask:
     """The base mask, changed only where strokes and points ask for it."""
-    assert view.base is not None
-    base = view.base.astype(np.float32)
+    base = base_mask.astype(np.float32)
     cut = learn(view, base, 1.5 * logit(base), rounds=2)
     asked = view.keep | view.drop
-    change = pieces_touching(cut ^ view.base, asked) if asked.any() else cut ^ view.base
-    mask = view.lifted((view.base ^ change | view.keep) & ~view.drop)
+    change = pieces_touching(cut ^ base_mask, asked) if asked.any() else cut ^ base_mask
+    mask = view.lifted((base_mask ^ change | view.keep) & ~view.drop)
     return ScoredMask(mask, 1.0, bounding_box(mask))
 
 

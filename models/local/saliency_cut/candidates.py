@@ -20,22 +20,28 @@ SURE = 0.95  # what a cut says of its own pixels when the next round learns from
 
 
 def candidates(view: View) -> dict[str, Mask]:
-    """The answers by name, in pixels of the view. Names: what the first guess was."""
-    inside = view.beyond == 0
-    both = (view.person + view.salient) / 2
-    from_ring = view.palette.log_ratio(np.where(inside, 0.9, 0.0).astype(np.float32), view.drop)
+    """The answers for a box by name, in pixels of the view. Names: what the first guess was."""
+    inside = (view.beyond == 0).astype(np.float32)
+    from_ring = view.palette.log_ratio(0.9 * inside, view.drop)
+    found = {
+        "box": learn(view, 0.7 * inside, np.zeros_like(inside)),
+        "colours": learn(view, inside / (1 + np.exp(-2 * from_ring)), 0.5 * from_ring),
+        "mixtures": _mixtures(view, 0.0),
+        "mixtures, wider": _mixtures(view, 0.06),
+    }
+    return whole_picture(view) | {name: _seeded(view, mask) for name, mask in found.items()}
+
+
+def whole_picture(view: View) -> dict[str, Mask]:
+    """The answers that need no box."""
+    both = np.asarray((view.person + view.salient) / 2, np.float32)
     found = {
         "person": view.person > 0.5,
         "person colours": learn(view, view.person, 1.5 * logit(view.person)),
         "salient": learn(view, np.clip(view.salient, 0.05, SURE), 0.7 * logit(view.salient)),
         "both": learn(view, both, logit(both)),
-        "colours": learn(view, inside / (1 + np.exp(-2 * from_ring)), 0.5 * from_ring),
     }
-    if view.box is not None:
-        found["box"] = learn(view, 0.7 * inside, np.zeros_like(both))
-        found["mixtures"] = _mixtures(view, 0.0)
-        found["mixtures, wider"] = _mixtures(view, 0.06)
-    return {name: cleaned((mask | view.keep) & ~view.drop) for name, mask in found.items()}
+    return {name: _seeded(view, mask) for name, mask in found.items()}
 
 
 def learn(view: View, guess: Alpha, prior: Alpha, rounds: int = ROUNDS) -> Mask:
@@ -59,6 +65,10 @@ def logit(probability: Alpha, limit: float = 3.0) -> Alpha:
     return np.asarray(np.clip(np.log((probability + 0.02) / (1.02 - probability)), -limit, limit))
 
 
+def _seeded(view: View, mask: Mask) -> Mask:
+    return cleaned((mask | view.keep) & ~view.drop)
+
+
 def _mixtures(view: View, grow: float) -> Mask:
     """OpenCV's GrabCut from the box, grown by a share of its sides: the classic answer."""
     import cv2
@@ -68,7 +78,7 @@ def _mixtures(view: View, grow: float) -> Mask:
     labels[view.keep] = cv2.GC_FGD
     possible = labels != cv2.GC_BGD
     if possible.all() or not possible.any():
-        return possible
+        return np.asarray(possible)
     cv2.setRNGSeed(1)
     bgr = cv2.cvtColor(view.image, cv2.COLOR_RGB2BGR)
     cv2.grabCut(bgr, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), 5, cv2.GC_INIT_WITH_MASK)
