@@ -31,10 +31,10 @@ def main(argv: Sequence[str]) -> int:
 
 def _serve(settings: Settings) -> int:
     """Run everything; the signal that ended it."""
-    from scenehf.ui.build import Screens  # seconds of import: not for a refused port
-
     ended: queue.SimpleQueue[int] = queue.SimpleQueue()
     with build(settings) as services:
+        from scenehf.ui.build import Screens  # takes seconds, in which interrupted jobs go on already
+
         screens = Screens(services.store, settings.uploads, public=settings.public)
         served = screens.serve(
             settings.port, share=settings.share, browser=settings.browser and not settings.space_id

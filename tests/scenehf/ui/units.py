@@ -16,8 +16,8 @@ from scenehf.workflows import scene_units
 
 HOSTILE = "<script>window.pwned=1</script><img src=x onerror=window.pwned=2>${window.pwned=3}{{value}}"
 SLOW = 200  # red value of the top left pixel from which every step takes SLOW_SECONDS
-SLOW_SECONDS = 3.0
-QUICK_SECONDS = 0.25
+SLOW_SECONDS = 2.0
+QUICK_SECONDS = 0.2
 BOXES = {"s1": (0.1, 0.2, 0.5, 0.9), "s2": (0.45, 0.1, 0.95, 0.6)}
 
 
