@@ -123,14 +123,14 @@ def test_strays_are_found_and_garbage_is_collected(store: Store):
 def test_collection_and_deduplication_do_not_race(store: Store):
     """One thread deletes the last job that names some bytes while another names the same bytes anew."""
     done, sha256 = threading.Event(), hashlib.sha256(b"the bytes").hexdigest()
-    trouble: list[BaseException] = []
+    trouble: list[StoreError] = []
 
     def churn() -> None:
         try:
             while not done.is_set():
                 store.delete_job(store.create_job("edit", {}, assets=[("a", b"the bytes", PNG)]).id)
                 store.collect([sha256])
-        except BaseException as error:
+        except StoreError as error:
             trouble.append(error)
 
     threads = [threading.Thread(target=churn) for _ in range(2)]

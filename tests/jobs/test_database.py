@@ -214,8 +214,13 @@ def test_a_writer_that_holds_on_makes_the_store_busy(store: Store, monkeypatch: 
 
 def test_a_transaction_is_whole(store: Store):
     job = store.create_job("edit", {})
-    with pytest.raises(KeyboardInterrupt), store.tx() as db:
-        db.execute("UPDATE job SET title = 'half'")
-        raise KeyboardInterrupt
+
+    def change() -> None:
+        with store.tx() as db:
+            db.execute("UPDATE job SET title = 'half'")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        change()
     assert store.job(job.id).title == ""
     store.set_title(job.id, "whole")
