@@ -1,4 +1,4 @@
-"""The extraction job: in order, checked, paused when in doubt, never done twice, and everything a person can do to it."""
+"""The extraction job: in order, checked, paused when in doubt, never done twice; and all that a person can do to it."""
 
 import io
 import json
@@ -175,7 +175,7 @@ def test_a_new_box_redoes_its_step_and_what_depends_on_it(store, photo):
     settled(store, job)
     actions.retry(store, job.id, "spoon", box=(0.54, 0.19, 0.96, 0.81))
     settled(store, job, "succeeded")
-    counts = {key: n for key, n in attempts(store, job)}
+    counts = dict(attempts(store, job))
     assert counts == {"cup": 1, "spoon": 2, "plate": 2, "scene": 2}
 
 
