@@ -15,7 +15,8 @@ from typing import Any
 
 from tests.jobs.crash_facts import Fact, half_written, lost, open_store, parse, work
 
-LONGEST = 0.06  # seconds from the start of a worker to its end
+ACKS = 40  # acknowledgements, at most, after which a worker may be killed ...
+PAUSE = 0.006  # ... and seconds, at most, after that
 
 
 def worker(root: Path, pipe: int, seed: int) -> None:
@@ -34,20 +35,21 @@ def worker(root: Path, pipe: int, seed: int) -> None:
         os._exit(1)
 
 
-def kill_one(root: Path, seed: int, after: float) -> list[Fact]:
-    """Start a worker, kill it `after` seconds, return what it got acknowledged."""
+def kill_one(root: Path, seed: int, acks: int, after: float) -> list[Fact]:
+    """Start a worker, kill it `after` seconds from so many acknowledgements, return all that it got."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(reader)
         worker(root, writer, seed)
     os.close(writer)
-    time.sleep(after)
-    os.kill(pid, signal.SIGKILL)
     with os.fdopen(reader, "rb") as file:
-        said = file.read().decode()
+        said = [file.readline() for _ in range(acks)]
+        time.sleep(after)
+        os.kill(pid, signal.SIGKILL)
+        said += file.readlines()
     os.waitpid(pid, 0)
-    return parse(said.split("\n"))
+    return parse(b"".join(said).decode().split("\n"))
 
 
 def torture(root: Path, kills: int, seed: int) -> dict[str, Any]:
@@ -62,7 +64,7 @@ def torture(root: Path, kills: int, seed: int) -> dict[str, Any]:
         "reopen_ms": [],
     }
     for number in range(kills):
-        facts = kill_one(root, seed * 100_000 + number, rng.uniform(0.0005, LONGEST))
+        facts = kill_one(root, seed * 100_000 + number, rng.randint(0, ACKS), rng.uniform(0, PAUSE))
         report["errors"] += [fact for fact in facts if fact[0] == "error"]
         facts = [fact for fact in facts if fact[0] != "error"]
         began = time.perf_counter()

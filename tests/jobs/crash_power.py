@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Any
 from tests.jobs.crash_facts import Fact, half_written, lost, mutate, open_store, work
 
 SECTOR = 512
+MEMORY = Path("/dev/shm")
 CALLS = (
     "openat,pwrite64,write,fsync,fdatasync,rename,renameat,renameat2,"
     "unlink,unlinkat,ftruncate,mkdir,mkdirat,close,lseek"
@@ -247,6 +249,8 @@ def torture(folder: Path, states: int, seed: int, rounds: int, mutant: str) -> d
         "lost": [],
         "unsound": [],
     }
+    # What happens to a rebuilt disk needs no real one.
+    place = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None)) / "cut"
     disk, acks, done = Disk(folder / "root"), [], 0
     for number, cut in enumerate(cuts):
         for op in ops[done:cut]:
@@ -256,11 +260,12 @@ def torture(folder: Path, states: int, seed: int, rounds: int, mutant: str) -> d
                 disk.apply(op)
         done = cut
         files, folders = disk.after_cut(rng, ("none", "some", "some", "all")[number % 4])
-        missing, unsound = examine(folder / "cut", folder / "root", files, folders, acks)
+        missing, unsound = examine(place, folder / "root", files, folders, acks)
         report["facts"] += len(acks)
         report["bad"] += bool(missing or unsound)
         report["lost"] += missing
         report["unsound"] += unsound
+    shutil.rmtree(place.parent)
     report["lost_count"], report["unsound_count"] = len(report["lost"]), len(report["unsound"])
     report["lost"], report["unsound"] = report["lost"][:5], report["unsound"][:5]
     return report
