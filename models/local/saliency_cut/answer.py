@@ -12,7 +12,9 @@ from models.local.saliency_cut.view import View, view_of
 from models.requests import Mask, MaskGeneration, Run, ScoredMask
 
 REVIEW_BELOW = 0.75
-SHARPNESS = 0.03  # score lead at which a candidate outvotes another e : 1
+SHARPNESS = (
+    0.055  # lead in trust at which a candidate outvotes another e : 1; fitted with the weights of trust
+)
 
 
 class SaliencyCut:
@@ -30,10 +32,10 @@ class SaliencyCut:
             return tuple(_lifted(request, view, mask, score) for mask, score in objects(view))
         found = candidates(view)
         run.check()
-        voted = _voted(view, found, witnesses(view, found))
+        voted = _voted(found, witnesses(view, found))
         if not voted.any():
             return ()
-        score = witnesses(view, found | {"vote": voted})["vote"].score
+        score = witnesses(view, found | {"vote": voted})["vote"].confidence
         return (_lifted(request, view, voted, score),)
 
 
@@ -42,12 +44,12 @@ def _lifted(request: MaskGeneration, view: View, mask: Mask, score: float) -> Sc
     return ScoredMask(fine, score, bounding_box(fine))
 
 
-def _voted(view: View, found: dict[str, Mask], seen: dict[str, Witnesses]) -> Mask:
-    """One cut in which every candidate votes with its score, against the colours of the outcome."""
-    scores = np.array([seen[name].score for name in found])
-    votes = np.exp((scores - scores.max()) / SHARPNESS)
-    share = np.average(np.stack(list(found.values())), axis=0, weights=votes).astype(np.float32)
-    return cleaned(learn(view, share, 1.5 * logit(share), rounds=1))
+def _voted(found: dict[str, Mask], seen: dict[str, Witnesses]) -> Mask:
+    """What the candidates say by majority, each weighted by how far it is to be trusted."""
+    trust = np.array([seen[name].trust for name in found])
+    votes = np.exp((trust - trust.max()) / SHARPNESS)
+    share = np.average(np.stack(list(found.values())), axis=0, weights=votes)
+    return cleaned(share > 0.5)
 
 
 def _amended(view: View, base_mask: Mask) -> ScoredMask:

@@ -46,7 +46,7 @@ def whole_picture(view: View) -> dict[str, Mask]:
 
 def learn(view: View, guess: Alpha, prior: Alpha, rounds: int = ROUNDS) -> Mask:
     """Alternate between learning colours from a soft map and cutting. prior: log odds kept in every round."""
-    fixed = prior - OUTSIDE_SLOPE * view.beyond
+    fixed = prior - OUTSIDE_SLOPE * np.minimum(view.beyond, 1)
     fixed = np.where((view.beyond > OUTSIDE_LIMIT) | view.drop, -np.inf, fixed)
     fixed = np.where(view.keep, np.inf, fixed)
     mask = guess > 0.5

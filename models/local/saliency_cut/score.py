@@ -1,8 +1,9 @@
 """How far to trust a candidate mask, without knowing the truth.
 
-Four witnesses, each in [0, 1]: the mask fills the box it was asked for; the other candidates agree; the person
-segmenter agrees; colours change along its edge. Weights by least squares of the true IoU over composites and
-photos, rounded; leaving out all pictures of one subject changes the choice little.
+Four witnesses: the mask fills the box it was asked for; the other candidates agree; the person segmenter agrees,
+where what it sees is as large as the box; colours change along the edge. The weights maximise the IoU of the
+vote over composites and photos with exact and sloppy boxes; choosing them without the pictures of the subject
+that they are tested on costs .005 IoU.
 """
 
 from dataclasses import dataclass
@@ -11,9 +12,11 @@ import numpy as np
 
 from models.local.saliency_cut.shape import bounding_box, box_iou, mask_iou
 from models.local.saliency_cut.view import View
-from models.requests import Mask
+from models.requests import Alpha, Mask
 
-WEIGHTS = {"box": 0.8, "others": 0.4, "person": 0.25, "edge": 0.25}
+TRUST = {"box": 0.8, "others": 0.15, "person": 1.2, "edge": 0.1}
+# A person map whose box overlaps the hint by less is about something else; by more, it is about the object.
+PERSON_ELSEWHERE, PERSON_HERE = 0.35, 0.9
 EDGE_REACH = 6  # px on either side of the edge whose colours are compared
 EDGE_FULL = 40.0  # Lab distance that counts as a full edge
 
@@ -28,24 +31,36 @@ class Witnesses:
     edge: float
 
     @property
-    def score(self) -> float:
-        """Their weighted mean."""
-        total = sum(weight * getattr(self, name) for name, weight in WEIGHTS.items())
-        return float(total / sum(WEIGHTS.values()))
+    def trust(self) -> float:
+        """Their weighted sum: for comparing candidates of one picture."""
+        return float(sum(weight * getattr(self, name) for name, weight in TRUST.items()))
+
+    @property
+    def confidence(self) -> float:
+        """Expected quality of the mask in [0, 1]: for comparing masks of different pictures."""
+        return (self.box + self.others) / 2
 
 
 def witnesses(view: View, found: dict[str, Mask]) -> dict[str, Witnesses]:
     """What speaks for each candidate."""
     result = {}
+    about = _person_is_here(view)
     for name, mask in found.items():
         others = [mask_iou(mask, other) for key, other in found.items() if key != name]
         result[name] = Witnesses(
             box=box_iou(bounding_box(mask), view.box) if view.box else float(np.median(others)),
-            others=float(np.mean(others) + np.median(others)) / 2,
-            person=_person_agrees(view, mask),
+            others=float(np.mean(others)),
+            person=about * _person_agrees(view, mask),
             edge=edge_contrast(view, mask),
         )
     return result
+
+
+def _person_is_here(view: View) -> float:
+    """0 where the person map is about something else than the hint, 1 where it is about the same."""
+    seen = bounding_box((view.person > 0.5) & ~view.drop)
+    overlap = box_iou(seen, view.box) if view.box else 1.0
+    return float(np.clip((overlap - PERSON_ELSEWHERE) / (PERSON_HERE - PERSON_ELSEWHERE), 0, 1))
 
 
 def _person_agrees(view: View, mask: Mask) -> float:
@@ -68,7 +83,7 @@ def edge_contrast(view: View, mask: Mask) -> float:
     )
     window = (2 * EDGE_REACH + 1,) * 2
 
-    def local(distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def local(distance: Alpha) -> tuple[Alpha, Alpha]:
         near = ((distance > 0) & (distance <= EDGE_REACH)).astype(np.float32)
         share = cv2.blur(near, window)
         return cv2.blur(view.palette.image_lab * near[..., None], window) / (share[..., None] + 1e-6), share

@@ -1,6 +1,6 @@
 """The part of a picture that a request is about, at the size it is segmented at."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,6 +13,7 @@ BUDGET = (
 )
 CONTEXT = 0.4  # of the box's sides, around it: where the background is learnt
 LARGEST_SCALE = 1.5  # small objects are magnified a little, so that thin parts survive the cut
+NEIGHBOUR = 0.05  # of the box's sides: further out, what lies in a neighbour's box is the neighbour's
 POINT = 0.01  # radius of a clicked point, as a share of the view's long side
 
 
@@ -20,7 +21,7 @@ POINT = 0.01  # radius of a clicked point, as a share of the view's long side
 class View:
     """window: x0, y0, x1, y1 in the picture, whole pixels. All else in pixels of the view: box (None: no box
     was given); person, salient: soft maps in [0, 1]; beyond: distance outside the box in shares of its sides
-    (0 inside); keep, drop: hard seeds; base: a mask to refine, or None."""
+    (0 inside, infinite in a neighbour's place); keep, drop: hard seeds; base: a mask to refine, or None."""
 
     window: tuple[int, int, int, int]
     full: tuple[int, int]
@@ -44,10 +45,6 @@ class View:
         result[y0:y1, x0:x1] = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) > 0.5
         return result
 
-    def without_hints(self) -> "View":
-        """The same pixels with no box."""
-        return replace(self, box=None, beyond=np.zeros_like(self.beyond))
-
 
 def view_of(request: MaskGeneration) -> View:
     """What `request` is about."""
@@ -60,6 +57,9 @@ def view_of(request: MaskGeneration) -> View:
     image = scaled(request.image[y0:y1, x0:x1], BUDGET, LARGEST_SCALE if box else 1.0)
     size = image.shape[1], image.shape[0]
     per_x, per_y = size[0] / (x1 - x0), size[1] / (y1 - y0)
+
+    def brought(away: Box) -> Box:
+        return (away[0] - x0) * per_x, (away[1] - y0) * per_y, (away[2] - x0) * per_x, (away[3] - y0) * per_y
 
     def seen(field: Alpha | Mask | None) -> Alpha:
         if field is None:
@@ -76,11 +76,13 @@ def view_of(request: MaskGeneration) -> View:
         cv2.circle(spot, (round((x - x0) * per_x), round((y - y0) * per_y)), radius, 1, -1)
         (keep if label else drop)[spot > 0] = True
     keep &= ~drop
-    near = None
-    if box:
-        near = (box[0] - x0) * per_x, (box[1] - y0) * per_y, (box[2] - x0) * per_x, (box[3] - y0) * per_y
+    near = brought(box) if box else None
     salient = (robust_background(image) + barrier_distance(image)) / 2
-    inside = _beyond(near, size) == 0
+    beyond = _beyond(near, size)
+    top = float(salient[beyond == 0].max(initial=0))
+    for neighbour in request.avoid if box else ():
+        theirs = _beyond(brought(neighbour), size) == 0
+        beyond[theirs & (beyond > NEIGHBOUR)] = np.inf
     return View(
         window=window,
         full=(height, width),
@@ -88,8 +90,8 @@ def view_of(request: MaskGeneration) -> View:
         palette=palette(image),
         box=near,
         person=seen(request.prior),
-        salient=np.clip(salient / (float(salient[inside].max(initial=0)) + 1e-6), 0, 1),
-        beyond=_beyond(near, size),
+        salient=np.clip(salient / (top + 1e-6), 0, 1),
+        beyond=beyond,
         keep=keep,
         drop=drop,
         base=None if request.base is None else seen(request.base) > 0.5,
