@@ -51,7 +51,7 @@ class Screens:
             )
             with gr.Tabs(elem_id="tabs"):
                 with gr.Tab("Layers", id="layers"):
-                    panel = layers.build(store, watch, self._limits, uploads)
+                    panel = layers.build(store, watch, self._limits, uploads, public=public)
                 with gr.Tab("History", id="history"):
                     history.build(store, public=public)
             _remember(self.blocks, panel)

@@ -141,6 +141,7 @@ function show(next) {
   setText(runButton, phase.run || "Run");
   pauseButton.hidden = !phase.pause;
   cancelButton.hidden = !phase.busy;
+  if (view.phase === "planned") setText(reason, "These are the steps. Run them when they look right.");
   if (decision) setText(reason, decides(decision));
   progress.show(Boolean(phase.busy), phase.says);
   if (!view.steps) return; // a job of a kind that has no screen yet: its state and its log are all there is

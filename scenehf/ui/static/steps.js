@@ -1,6 +1,7 @@
 // The step cards. A card lives as long as its step, so that focus and pictures stay while it changes.
 
 const ACTION_WORDS = { extract: "Cut out", plate: "Paint the background", scene: "Check that it adds up", plan: "Planning" };
+const THUMB = { width: 62, height: 50 }; // px inside the frame of a card's picture, see layers.css
 const RETRIED = ["extract", "plate"];
 const FINISHED = ["needs_review", "failed", "done", "accepted", "cancelled"];
 
@@ -9,6 +10,7 @@ function stepsScreen({ onSelect, onAct }) {
   const count = find(".shf-count");
   const cards = new Map();
   let selected = null;
+  let photo = null;
 
   function newCard(key) {
     const thumb = make("img");
@@ -42,14 +44,29 @@ function stepsScreen({ onSelect, onAct }) {
     setText(card.name, step.name);
     setText(card.what, describe(step));
     badge(card.state, step.state);
-    setPicture(card.thumb, step.thumb);
-    card.thumb.hidden = !step.thumb;
+    fillThumb(card.thumb, step);
     fillFindings(card.findings, step);
     card.accept.hidden = !(idle && step.state === "needs_review");
     card.retry.hidden = !(idle && RETRIED.includes(step.action) && FINISHED.includes(step.state));
     card.accept.setAttribute("aria-label", `Accept ${step.name}`);
     card.retry.setAttribute("aria-label", `Retry ${step.name}`);
     card.buttons.hidden = card.accept.hidden && card.retry.hidden;
+  }
+
+  /** What the step made; before that, the part of the photo that it will take. */
+  function fillThumb(thumb, step) {
+    const planned = !step.thumb && step.box;
+    setPicture(thumb, step.thumb || (planned && photo.small));
+    thumb.hidden = !thumb.dataset.url;
+    thumb.classList.toggle("is-planned", Boolean(planned));
+    thumb.removeAttribute("style");
+    if (!planned) return;
+    const [x0, y0, x1, y1] = step.box;
+    const scale = Math.max(THUMB.width / ((x1 - x0) * photo.width), THUMB.height / ((y1 - y0) * photo.height));
+    thumb.style.width = `${photo.width * scale}px`;
+    thumb.style.height = `${photo.height * scale}px`;
+    thumb.style.left = `${THUMB.width / 2 - ((x0 + x1) / 2) * photo.width * scale}px`;
+    thumb.style.top = `${THUMB.height / 2 - ((y0 + y1) / 2) * photo.height * scale}px`;
   }
 
   function describe(step) {
@@ -76,6 +93,7 @@ function stepsScreen({ onSelect, onAct }) {
 
   return {
     show(view, idle) {
+      photo = view.photo;
       const layers = view.steps.filter((step) => step.action === "extract");
       setText(count, layers.length ? `${layers.length} ${layers.length === 1 ? "layer" : "layers"}, front to back` : "");
       const keys = new Set(view.steps.map((step) => step.key));

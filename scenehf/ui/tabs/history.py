@@ -18,9 +18,7 @@ def build(store: Store, *, public: bool) -> gr.HTML:
     """The tab's one component. public: strangers share this app, so a browser sees only the jobs it made itself."""
 
     def jobs(message: list[Any]) -> dict[str, Any]:
-        own = [str(job_id) for job_id in message[0]]
-        found = _own(store, own) if public else store.list_jobs(NEWEST)
-        return {"jobs": [row(store, job) for job in found]}
+        return {"jobs": listed(store, [str(job_id) for job_id in message[0]], public=public)}
 
     def delete(message: list[Any]) -> dict[str, Any]:
         return told(lambda: {"freed": store.delete_job(str(message[0]))})
@@ -35,8 +33,13 @@ def build(store: Store, *, public: bool) -> gr.HTML:
     )
 
 
-def row(store: Store, job: Job) -> dict[str, Any]:
-    """One line of the list."""
+def listed(store: Store, own: list[str], *, public: bool) -> list[dict[str, Any]]:
+    """The lines of the list. own: the jobs that the asking browser made or opened, newest first."""
+    jobs = _known(store, own[:NEWEST]) if public else store.list_jobs(NEWEST)
+    return [_row(store, job) for job in jobs]
+
+
+def _row(store: Store, job: Job) -> dict[str, Any]:
     try:
         thumb = url_of(store.asset(job.id, "thumb.png"))
     except NoSuchAsset:
@@ -51,9 +54,9 @@ def row(store: Store, job: Job) -> dict[str, Any]:
     }
 
 
-def _own(store: Store, job_ids: list[str]) -> list[Job]:
+def _known(store: Store, job_ids: list[str]) -> list[Job]:
     found = []
-    for job_id in job_ids[:NEWEST]:
+    for job_id in job_ids:
         try:
             found.append(store.job(job_id))
         except NoSuchJob:  # deleted, perhaps in another tab

@@ -18,13 +18,13 @@ from scenehf.workflows import actions
 from scenehf.workflows.extract import EXPORT, FINISHED, PLAN, SCENE, SOURCE, ExportOrder, asset_name
 
 SCRIPTS = ("page.js", "start.js", "depth.js", "stage.js", "steps.js", "files.js", "log.js", "layers.js")
-THUMB, LARGE = SIDES
+SMALL, LARGE = SIDES
 
 Json = dict[str, Any]
 Message = list[Any]  # what the page passes to a server function: always one list
 
 
-def build(store: Store, watch: Watch, limits: Limits, uploads: Path) -> gr.HTML:
+def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: bool) -> gr.HTML:
     """The tab's one component. Its value is the id of the job to open; it fires `opened` with the id it shows."""
 
     def poll(message: Message) -> Json:
@@ -43,9 +43,11 @@ def build(store: Store, watch: Watch, limits: Limits, uploads: Path) -> gr.HTML:
         verb, job_id, given = str(message[0]), str(message[1]), dict(message[2])
         return told(lambda: _act(store, verb, job_id, given))
 
+    where = "It goes to the machine that runs this app." if public else "It stays on this machine."
+    template = read("layers.html").replace("<!--where-->", where).replace("<!--examples-->", _examples())
     return gr.HTML(
         None,
-        html_template=read("layers.html").replace("<!--examples-->", _examples()),
+        html_template=template,
         js_on_load=read(*SCRIPTS),
         server_functions=[poll, create, example, act],
         apply_default_css=False,
@@ -70,7 +72,12 @@ def describe(store: Store, job: Job) -> Json:
     return {
         "phase": _phase(job, plan, params.confirmed),
         "scene": plan.scene if plan else "",
-        "photo": {"url": url_of(assets[SOURCE], side=LARGE), "width": width, "height": height},
+        "photo": {
+            "url": url_of(assets[SOURCE], side=LARGE),
+            "small": url_of(assets[SOURCE], side=SMALL),
+            "width": width,
+            "height": height,
+        },
         "steps": cards,
         "files": _files(job, chosen.get(EXPORT), assets),
         "order": (params.export or ExportOrder(formats=("zip", "psd"))).model_dump(mode="json"),

@@ -103,9 +103,14 @@ def new_page(browser: Browser, trouble: list[str]) -> Iterator[Callable[..., Pag
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: trouble.append(f"error: {error}"))
-        page.on("console", lambda line: trouble.append(f"console: {line.text}") if line.type == "error" else None)
+        page.on(
+            "console", lambda line: trouble.append(f"console: {line.text}") if line.type == "error" else None
+        )
         origin = "/".join(address.split("/")[:3])
-        page.on("request", lambda asked: trouble.append(f"foreign: {asked.url}") if _foreign(asked.url, origin) else None)
+        page.on(
+            "request",
+            lambda asked: trouble.append(f"foreign: {asked.url}") if _foreign(asked.url, origin) else None,
+        )
         page.goto(address)
         return page
 

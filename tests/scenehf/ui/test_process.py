@@ -37,7 +37,9 @@ def start(tmp_path) -> Iterator[Start]:
 
     def begin(*words: object, wait: bool = True) -> subprocess.Popen[str]:
         command = [sys.executable, *map(str, words)]
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(ROOT)])}
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(ROOT)])
+        }
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
         running.append(process)
         assert not wait or any("http://127.0.0.1" in line and "mcp" not in line for line in process.stdout)

@@ -37,28 +37,44 @@ def plan(params: dict[str, Any], files: dict[str, Path], run: Any) -> tuple[dict
     steps = [
         {"id": "s1", "action": "extract", "name": "Left thing", "z": 2, "box": BOXES["s1"]},
         {"id": "s2", "action": "extract", "name": HOSTILE[:80], "z": 1, "box": BOXES["s2"]},
-        {"id": "p1", "action": "plate", "name": "Background", "removes": ["s1", "s2"], "depends_on": ["s1", "s2"]},
+        {
+            "id": "p1",
+            "action": "plate",
+            "name": "Background",
+            "removes": ["s1", "s2"],
+            "depends_on": ["s1", "s2"],
+        },
     ]
     return {"plan": {"version": 1, "scene": f"two things {HOSTILE}", "steps": steps}}, {}
 
 
-def extract(params: dict[str, Any], files: dict[str, Path], run: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
+def extract(
+    params: dict[str, Any], files: dict[str, Path], run: Any
+) -> tuple[dict[str, Any], dict[str, bytes]]:
     image = decode_png(files["image"].read_bytes())
     height, width = image.shape[:2]
-    x0, y0, x1, y1 = (round(v * s) for v, s in zip(params["box"], (width, height, width, height), strict=True))
+    x0, y0, x1, y1 = (
+        round(v * s) for v, s in zip(params["box"], (width, height, width, height), strict=True)
+    )
     cut = np.dstack([image[y0:y1, x0:x1], _ellipse(y1 - y0, x1 - x0)])
     _work(image, run, cut)
     run.log(f"Cut out {HOSTILE}")
     alpha = np.zeros((height, width), np.uint8)
     alpha[y0:y1, x0:x1] = cut[..., 3]
     bad = params["box"][0] > 0.4 and params["redo"]["serial"] == 0
-    data = {"verdict": "review" if bad else "pass", "checks": [_check(bad)], "coverage": float(alpha.mean() / 255)}
+    data = {
+        "verdict": "review" if bad else "pass",
+        "checks": [_check(bad)],
+        "coverage": float(alpha.mean() / 255),
+    }
     data |= {"x": x0, "y": y0, "width": x1 - x0, "height": y1 - y0, "confidence": 0.4 if bad else 0.9}
     thumb = encode_png(thumbnail(cut, 360))
     return data, {"alpha.png": encode_png(alpha), "cut.png": encode_png(cut), "thumb.png": thumb}
 
 
-def plate(params: dict[str, Any], files: dict[str, Path], run: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
+def plate(
+    params: dict[str, Any], files: dict[str, Path], run: Any
+) -> tuple[dict[str, Any], dict[str, bytes]]:
     image = decode_png(files["image"].read_bytes())
     hole = np.maximum.reduce([decode_png(path.read_bytes()) for key, path in files.items() if ":" in key]) > 0
     painted = np.where(hole[..., None], image.mean(axis=(0, 1)).astype(np.uint8), image)
@@ -82,7 +98,13 @@ def _work(image: Any, run: Any, shown: Any) -> None:
 def _check(bad: bool) -> dict[str, Any]:
     value, verdict = (0.4, "review") if bad else (0.9, "pass")
     advice = "The methods disagree about this object. Look at the outline." if bad else ""
-    return {"name": "confidence", "value": value, "limit": "at least 0.5", "verdict": verdict, "advice": advice}
+    return {
+        "name": "confidence",
+        "value": value,
+        "limit": "at least 0.5",
+        "verdict": verdict,
+        "advice": advice,
+    }
 
 
 def _ellipse(height: int, width: int) -> Any:
