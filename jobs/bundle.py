@@ -12,8 +12,10 @@ hashes are compared, and either all of it is imported or none.
 import json
 import secrets
 import stat
+import struct
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
@@ -84,7 +86,14 @@ def import_bundle(store: Store, path: Path) -> Job:
             return _add(store, archive, _read(archive))
     except (StoreFull, BadBundle):
         raise
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        struct.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
         raise BadBundle(f"{path.name} is no readable zip file ({error}).") from error
     except (StoreError, *MALFORMED) as error:
         raise BadBundle(f"{path.name} is no bundle of a job ({error}).") from error
