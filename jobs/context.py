@@ -127,6 +127,10 @@ class Context:
         """The value kept under `key`, or None."""
         return self.store.note(self.job.id, key)
 
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Replace the job's params, for example when the plan is made; `job` keeps what it was claimed with."""
+        self.store.set_params(self.job.id, params, fence=self.fence)
+
     def save(self, name: str, data: bytes | Path, mime: str) -> None:
         """Store one asset, or replace it."""
         self.store.put_assets(self.job.id, [(name, data, mime)], fence=self.fence)

@@ -125,9 +125,9 @@ class Queue(Assets):
         """How many jobs are in each state."""
         return dict(tuple(row) for row in self.rows("SELECT state, count(*) FROM job GROUP BY state"))
 
-    def set_params(self, job_id: str, params: dict[str, Any]) -> Job:
-        """Replace the params; a runner that already runs the job sees them at its next look."""
-        return self._change(job_id, "params = ?", (dumps(params),), "params", {})
+    def set_params(self, job_id: str, params: dict[str, Any], *, fence: int | None = None) -> Job:
+        """Replace the params; a runner that has the job sees them at its next look. With `fence`: only its owner."""
+        return self._change(job_id, "params = ?", (dumps(params),), "params", {}, fence)
 
     def set_title(self, job_id: str, title: str) -> Job:
         """Rename the job."""
@@ -253,9 +253,17 @@ class Queue(Assets):
         return self.job(job_id)
 
     def _change(
-        self, job_id: str, columns: str, values: tuple[Any, ...], type: str, data: dict[str, Any]
+        self,
+        job_id: str,
+        columns: str,
+        values: tuple[Any, ...],
+        type: str,
+        data: dict[str, Any],
+        fence: int | None = None,
     ) -> Job:
         with self.tx() as db:
+            if fence is not None:
+                self._own(db, job_id, fence)
             self._exists(db, job_id)
             sql = f"UPDATE job SET {columns}, updated = ? WHERE id = ?"  # noqa: S608 -- columns are ours
             db.execute(sql, (*values, time.time(), job_id))

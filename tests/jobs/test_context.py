@@ -95,6 +95,14 @@ def test_previews_replace_each_other_and_are_rare(context: Context):
     assert picture.size == (2000, 1000)
 
 
+def test_params_can_be_replaced_by_the_run_that_owns_the_job(context: Context):
+    context.set_params({"plan": 2})
+    assert context.store.job(context.job.id).params == {"plan": 2}
+    context.store.recover(everything=True)
+    with pytest.raises(LostLease):
+        context.set_params({"plan": 3})
+
+
 def test_memory(context: Context):
     context.remember("remote", {"id": 7})
     assert context.recall("remote") == {"id": 7}

@@ -82,6 +82,7 @@ def test_a_lost_lease_refuses_every_write(store: Store, running: Callable[[], Jo
         lambda: store.begin_step(zombie.id, zombie.attempt, "s1", 0, "cup", {}, "k"),
         lambda: store.end_step(zombie.id, zombie.attempt, "s1", 1, "done", {}, [("x", b"x", "image/png")]),
         lambda: store.put_assets(zombie.id, [("x", b"x", "image/png")], fence=zombie.attempt),
+        lambda: store.set_params(zombie.id, {}, fence=zombie.attempt),
         lambda: store.put_preview(zombie.id, zombie.attempt, b"x", "image/png"),
         lambda: store.finish_job(zombie.id, zombie.attempt, "succeeded"),
         lambda: store.release(zombie.id, zombie.attempt, "interrupted"),
