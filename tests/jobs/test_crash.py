@@ -80,8 +80,9 @@ def test_racing_workers_do_every_step_once(tmp_path: Path, jobs: int, kills: int
 
 
 def test_a_store_without_the_fence_is_caught(tmp_path: Path):
-    report = run("race", tmp_path, "--jobs", 40, "--kills", 12, "--mutant", "no-fence")
-    assert report["strangers"] > 0
+    """A zombie has to wake up at the wrong moment, which is likely in one race and all but sure in four."""
+    options = ("--jobs", 40, "--kills", 12, "--mutant", "no-fence", "--seed")
+    assert any(run("race", tmp_path, *options, seed)["strangers"] for seed in range(1, 5))
 
 
 @pytest.mark.parametrize("points", [11, pytest.param(250, marks=long)])
