@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Places = tuple[NDArray[np.intp], NDArray[np.intp]]
 
-ROUNDS = 24  # more changed no picture
+ROUNDS = 16  # more changed no picture
 DAMPING = 0.5
 IMPOSSIBLE = 1e6
 NODES_AT_ONCE = 2048

@@ -17,6 +17,10 @@ REACHES = (
     32.0,
 )  # of the eighth-size picture: from near the hole's edge to across it
 LEAST_GAIN, MOST_GAIN = 0.9, 1.2  # how far detail may be damped or raised; more looks like sharpening
+RING = 0.08  # of the long side: how far the hole's surroundings reach
+EVEN = (
+    1.25  # mean over median gradient up to which they count as one texture (stars 1.15, a portrait 1.4 to 3)
+)
 DETAIL = 3.0  # px: what counts as detail
 
 
@@ -54,6 +58,16 @@ def calmness(filled: Image, hole: Mask, promised: Floats) -> float:
     """Gradient energy of the fill over what was promised, mean over the hole; 1 is right, less is too smooth."""
     energy = gradient_energy(filled, np.ones_like(hole))
     return float(energy[hole].mean() / max(float(promised[hole].mean()), 1e-6))
+
+
+def is_even(energy: Floats, hole: Mask, promised: Floats) -> bool:
+    """Whether the surroundings are one texture. Where calm and busy things mix (a wall beside a flag), the
+    promise is an average that holds nowhere, and nothing is to be made livelier for its sake."""
+    import cv2
+
+    distance = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, 5)
+    ring = ~hole & (distance < RING * max(hole.shape))
+    return float(promised[hole].mean()) <= EVEN * float(np.median(energy[ring]))
 
 
 def lively(filled: Image, hole: Mask, promised: Floats) -> Image:

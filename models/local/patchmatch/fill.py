@@ -9,19 +9,19 @@ chosen by a shift map. For larger pictures the same shifts then fetch the fine d
 import numpy as np
 
 from models.local.patchmatch import shifts
-from models.local.patchmatch.energy import calmness, expected_energy, gradient_energy, lively
+from models.local.patchmatch.energy import calmness, expected_energy, gradient_energy, is_even, lively
 from models.requests import Image, Mask, Run
 
 RADIUS = 5  # PyPatchMatch's `patch_size` is a radius: patches of 11 x 11; 3 and 7 measured worse
-LAYOUT_PIXELS = 400_000  # PatchMatch takes about 6 s per megapixel; 768 x 512 is laid out as it is
+LAYOUT_PIXELS = 400_000  # 768 x 512 is laid out as it is
+LAYOUT_HOLE = 110_000  # of them in the hole: PatchMatch takes 2 to 3 s for so many
 SMALLEST = 4 * RADIUS  # px; below this a picture holds too few patches
 SURROUNDINGS = 1.0  # how far the crop reaches beyond the hole, as a share of the hole's long side
 MEMBRANE = 0.03  # scale of the lightness correction, as a share of the layout's long side
-SMOOTH_SHARE = (
-    0.7  # of the Navier-Stokes continuation in that lightness; all of it lets colours glow far inwards
-)
+MEMBRANE_DEPTH = 3.0  # of that scale: deeper in the hole the continuation no longer counts, or colours glow inwards
 TOO_CALM = 0.8  # of the gradient that the surroundings promise: below, pieces are copied
 DETAIL = 3.0  # px of the layout: finer than this is fetched at full resolution
+PIXELS_AT_ONCE = 1 << 19
 
 
 def fill(image: Image, mask: Mask, run: Run) -> Image:
@@ -38,7 +38,7 @@ def _fill_crop(image: Image, mask: Mask, run: Run) -> Image:
     import cv2
 
     height, width = mask.shape
-    scale = min(1.0, (LAYOUT_PIXELS / mask.size) ** 0.5)
+    scale = min(1.0, (LAYOUT_PIXELS / mask.size) ** 0.5, (LAYOUT_HOLE / int(mask.sum())) ** 0.5)
     if scale == 1:
         filled, _ = _lay_out(image, mask, run, wanted=False)
         return np.where(mask[..., None], filled, image)
@@ -51,7 +51,7 @@ def _fill_crop(image: Image, mask: Mask, run: Run) -> Image:
     return _detailed(image, mask, filled, moves, run)
 
 
-def _lay_out(image: Image, hole: Mask, run: Run, wanted: bool) -> "tuple[Image, shifts.Moves | None]":
+def _lay_out(image: Image, hole: Mask, run: Run, wanted: bool) -> tuple[Image, shifts.Moves | None]:
     """The filled layout, and which shift explains each part of it (if `wanted`, or if pieces were copied)."""
     import cv2
 
@@ -62,17 +62,16 @@ def _lay_out(image: Image, hole: Mask, run: Run, wanted: bool) -> "tuple[Image, 
     guide = _patchmatch(image, hole)
     run.check()
     run.progress(0.6, "Blending")
-    promised = expected_energy(image, hole)
     corrected = _membrane(guide, smooth, guide, hole)
-    calm = calmness(guide, hole, promised) < TOO_CALM
-    if not (calm or wanted):
-        return lively(corrected, hole, promised), None
-    energy = gradient_energy(image, ~hole)
-    moves = shifts.find(image, guide, hole, energy, promised, shifts.COPY if calm else shifts.FOLLOW)
-    if calm and moves is not None:
-        copied = moves.copy_onto(image, guide, hole)
-        corrected = _membrane(copied, smooth, guide, hole)
-    return lively(corrected, hole, promised), moves
+    energy, promised = gradient_energy(image, ~hole), expected_energy(image, hole)
+    even = is_even(energy, hole, promised)
+    copy = even and calmness(guide, hole, promised) < TOO_CALM
+    moves = None
+    if copy or wanted:
+        moves = shifts.find(image, guide, hole, energy, promised, shifts.COPY if copy else shifts.FOLLOW)
+    if copy and moves is not None:
+        corrected = _membrane(_copied(image, guide, hole, moves), smooth, guide, hole)
+    return (lively(corrected, hole, promised) if even else corrected), moves
 
 
 def _patchmatch(image: Image, hole: Mask) -> Image:
@@ -87,14 +86,25 @@ def _membrane(fill_: Image, smooth: Image, guide: Image, hole: Mask) -> Image:
     with `guide`: the texture of the one, and no seam at the hole's edge, as the other."""
     import cv2
 
-    wish = SMOOTH_SHARE * smooth.astype(np.float32) + (1 - SMOOTH_SHARE) * guide
+    scale = max(1.0, MEMBRANE * max(hole.shape))
+    depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)
+    share = np.exp(-depth / (MEMBRANE_DEPTH * scale))[..., None]
+    wish = share * smooth + (1 - share) * guide
     off = np.where(hole[..., None], wish - fill_, 0).astype(np.float32)
-    off = cv2.GaussianBlur(off, (0, 0), max(1.0, MEMBRANE * max(hole.shape)))
+    off = cv2.GaussianBlur(off, (0, 0), scale)
     corrected = np.rint(np.clip(fill_ + off, 0, 255)).astype(np.uint8)
     return np.where(hole[..., None], corrected, fill_)
 
 
-def _detailed(image: Image, mask: Mask, filled: Image, moves: "shifts.Moves | None", run: Run) -> Image:
+def _copied(image: Image, guide: Image, hole: Mask, moves: shifts.Moves) -> Image:
+    """`guide` with every pixel of the hole that has a known source copied from there."""
+    result = np.where(hole[..., None], guide, image)
+    y, x = np.nonzero(hole)
+    result[y, x] = np.rint(moves.gather(image, hole, y, x, otherwise=guide[y, x].astype(np.float32)))
+    return result
+
+
+def _detailed(image: Image, mask: Mask, filled: Image, moves: shifts.Moves | None, run: Run) -> Image:
     """The layout enlarged, plus what the shifted source has beyond it at full resolution."""
     import cv2
 
@@ -103,20 +113,17 @@ def _detailed(image: Image, mask: Mask, filled: Image, moves: "shifts.Moves | No
         cv2.GaussianBlur(filled, (0, 0), DETAIL), (width, height), interpolation=cv2.INTER_LINEAR
     )
     result = image.copy()
-    step = max(1, (1 << 20) // width)
+    step = max(1, PIXELS_AT_ONCE // width)
     for top in range(0, height, step):
         run.check()
-        rows = slice(top, top + step)
-        y, x = np.nonzero(mask[rows])
+        y, x = np.nonzero(mask[top : top + step])
         if len(y) == 0:
             continue
         y += top
-        values = coarse[y, x].astype(np.int16)
+        values = coarse[y, x].astype(np.float32)
         if moves is not None:
-            source_y, source_x = moves.sources(y, x, mask.shape)
-            detail = image[source_y, source_x].astype(np.int16) - coarse[source_y, source_x]
-            values += np.where(mask[source_y, source_x][:, None], 0, detail).astype(np.int16)
-        result[y, x] = np.clip(values, 0, 255)
+            values += moves.gather(image, mask, y, x, otherwise=np.zeros_like(values), minus=coarse)
+        result[y, x] = np.rint(np.clip(values, 0, 255))
     return result
 
 

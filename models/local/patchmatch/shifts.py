@@ -16,11 +16,13 @@ from models.local.patchmatch.candidates import patch_shifts, self_similar_shifts
 from models.requests import Image, Mask
 
 Floats = NDArray[np.float32]
+Places = NDArray[np.intp]
 
-NODES = 6000  # about how many grid nodes cover the hole
+NODES = 5000  # about how many grid nodes cover the hole
 FROM_GUIDE, FROM_PERIOD = 24, 8  # labels
 COLOUR_LIMIT = 60.0  # a colour this far from the guide's costs no more than that
 SEAM_LIMIT = 80.0
+FADE = 0.6  # of a node spacing: over this width two pieces are faded into each other
 ENERGY_SCALE = 1000.0  # a factor e in energy weighs as much as a colour difference of 32
 
 
@@ -40,7 +42,7 @@ COPY = Weights(guide=0.1, energy=1.0, seam=3.0, blur=2.0)  # replace it by real 
 
 @dataclass(frozen=True, eq=False)
 class Moves:
-    """shifts: int (labels, 2) dy, dx in layout pixels. labels: int (rows, columns) per node, -1 none.
+    """shifts: int (labels, 2) dy, dx in layout pixels. labels: int (rows, columns), at least 2 x 2, per node; -1 none.
     spacing: layout pixels per node. shape: of the layout."""
 
     shifts: NDArray[np.intp]
@@ -48,26 +50,51 @@ class Moves:
     spacing: int
     shape: tuple[int, int]
 
-    def sources(
-        self, y: NDArray[np.intp], x: NDArray[np.intp], shape: tuple[int, ...]
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Where the pixels (y, x) of a picture of `shape`, an enlargement of the layout, copy from."""
-        scale_y, scale_x = shape[0] / self.shape[0], shape[1] / self.shape[1]
-        row = np.minimum((y / scale_y).astype(np.intp) // self.spacing, self.labels.shape[0] - 1)
-        column = np.minimum((x / scale_x).astype(np.intp) // self.spacing, self.labels.shape[1] - 1)
-        label = self.labels[row, column]
-        steps = np.rint(self.shifts * (scale_y, scale_x)).astype(np.intp)
-        move = np.where((label >= 0)[:, None], steps[label], 0)
-        return np.clip(y + move[:, 0], 0, shape[0] - 1), np.clip(x + move[:, 1], 0, shape[1] - 1)
+    def gather(
+        self, image: Image, hole: Mask, y: Places, x: Places, otherwise: Floats, minus: Image | None = None
+    ) -> Floats:
+        """What the pixels (y, x) of `image`, an enlargement of the layout, copy from it: float32 (n, 3).
 
-    def copy_onto(self, image: Image, guide: Image, hole: Mask) -> Image:
-        """`guide` with every pixel of the hole that has a known source copied from there."""
-        y, x = np.nonzero(hole)
-        source_y, source_x = self.sources(y, x, hole.shape)
-        known = ~hole[source_y, source_x]
-        result = np.where(hole[..., None], guide, image)
-        result[y[known], x[known]] = image[source_y[known], source_x[known]]
+        minus: taken off every copied value. otherwise: values (n, 3) where the source is in the hole itself.
+        Between nodes with different shifts the pieces are faded into each other.
+        """
+        row, down = self._between(y, hole.shape[0] / self.shape[0], self.labels.shape[0])
+        column, right = self._between(x, hole.shape[1] / self.shape[1], self.labels.shape[1])
+        corners = [self.labels[row + dy, column + dx] for dy in (0, 1) for dx in (0, 1)]
+        same = np.logical_and.reduce([corner == corners[0] for corner in corners[1:]])
+        shares = [(1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right]
+        result = np.zeros_like(otherwise)
+        result[same] = self._copied(image, hole, y[same], x[same], corners[0][same], otherwise[same], minus)
+        mixed = ~same
+        for corner, share in zip(corners, shares, strict=True):
+            piece = self._copied(image, hole, y[mixed], x[mixed], corner[mixed], otherwise[mixed], minus)
+            result[mixed] += share[mixed, None] * piece
         return result
+
+    def _between(self, along: Places, scale: float, nodes: int) -> tuple[Places, Floats]:
+        """The node before each coordinate, and the share of the next one: steep, so that pieces stay sharp."""
+        place = np.clip((along + 0.5) / scale / self.spacing - 0.5, 0, nodes - 1.001)
+        before = place.astype(np.intp)
+        share = np.clip((place - before - 0.5) / FADE + 0.5, 0, 1).astype(np.float32)
+        return before, share
+
+    def _copied(
+        self,
+        image: Image,
+        hole: Mask,
+        y: Places,
+        x: Places,
+        label: Places,
+        otherwise: Floats,
+        minus: Image | None,
+    ) -> Floats:
+        height, width = hole.shape
+        steps = np.rint(self.shifts * (height / self.shape[0], width / self.shape[1])).astype(np.intp)[label]
+        at = np.clip(y + steps[:, 0], 0, height - 1), np.clip(x + steps[:, 1], 0, width - 1)
+        values = image[at].astype(np.float32)
+        if minus is not None:
+            values -= minus[at]
+        return np.where(((label < 0) | hole[at])[:, None], otherwise, values)
 
 
 def find(
@@ -85,7 +112,19 @@ def find(
     grid = _grid(image, guide, hole, energy, promised, weights, spacing, shifts)
     labels = best_labels(grid, 2 * SEAM_LIMIT**2)
     labels[~grid.valid.any(axis=2)] = -1
+    labels = _spread(labels, grid.inside)
     return Moves(shifts, labels, spacing, (hole.shape[0], hole.shape[1]))
+
+
+def _spread(labels: Places, inside: Mask) -> Places:
+    """Give the nodes just outside the hole the label of a neighbour inside, for the fading between nodes."""
+    result = labels.copy()
+    reached = inside.copy()
+    for axis, step in ((0, 1), (0, -1), (1, 1), (1, -1)):
+        beside = np.roll(reached, step, axis) & ~reached
+        result[beside] = np.roll(result, step, axis)[beside]
+        reached |= beside
+    return result
 
 
 def _grid(
