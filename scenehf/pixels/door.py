@@ -94,12 +94,14 @@ def _identified(stream: BinaryIO, name: str, limits: Limits) -> ImageFile.ImageF
     """The picture with only its header read and every limit checked. Raises BadPicture."""
     start = stream.read(_SNIFF)
     stream.seek(0)
-    if start[4:8] == b"ftyp":
+    formats = [name for name in limits.formats if name != "HEIF"]
+    if start[4:8] == b"ftyp" and "HEIF" in limits.formats:
         import pillow_heif
 
-        pillow_heif.register_heif_opener()
+        pillow_heif.register_heif_opener()  # only then does Pillow know the name
+        formats.append("HEIF")
     try:
-        image = Image.open(stream, formats=limits.formats)
+        image = Image.open(stream, formats=formats)
     except UnidentifiedImageError:
         raise BadPicture(f"{name}{_what_else(start)} is not a picture this app can read; {_CURE}.") from None
     width, height = image.size

@@ -16,7 +16,6 @@ from scenehf.errors import NotPossible
 from scenehf.pixels import Limits
 from scenehf.ui.images import url_of
 from scenehf.ui.refusals import refusals
-from scenehf.ui.tabs import layers
 from scenehf.ui.watch import Watch
 from scenehf.workflows import actions
 from scenehf.workflows.extract import KIND, ExportOrder, Params
@@ -132,7 +131,7 @@ class Endpoints:
         """
         with refusals():
             seen = self._store.last_seq()
-            layers.run(self._store, job)
+            actions.run(self._store, job)
             async for message in self._watch.follow(job, seen):
                 yield message
 
@@ -146,7 +145,7 @@ class Endpoints:
         with refusals():
             if step not in {known.id for known in actions.plan_of(self._store, job).steps}:
                 raise NotPossible(f"The plan has no step {step!r}.")
-            layers.run(self._store, job, only=step)
+            actions.run(self._store, job, only=step)
             return self._told(self._store.job(job))
 
     def step_retry(

@@ -106,9 +106,12 @@ def add_extraction(
 
 
 def run(store: Store, job_id: str, only: str | None = None) -> None:
-    """Confirm the plan and run it; with `only`, stop after that step."""
+    """Confirm the plan and run it; with `only`, stop after that step. A job whose picture could not be read yet
+    tries that again and then waits with its plan: nobody confirms what nobody has seen."""
     job = _idle(store, job_id)
-    _keep(store, job, params_of(job).model_copy(update={"confirmed": True, "only": only}))
+    params = params_of(job)
+    if params.plan is not None:
+        _keep(store, job, params.model_copy(update={"confirmed": True, "only": only}))
     store.requeue(job_id)
 
 

@@ -105,7 +105,7 @@ def uploaded(uploads: Path, path: str) -> Path:
 def _act(store: Store, verb: str, job_id: str, given: Json) -> Json:
     """One act of a person on a job."""
     if verb == "run":
-        run(store, job_id)
+        actions.run(store, job_id)
     elif verb == "accept":
         actions.accept(store, job_id, str(given["key"]))
     elif verb == "retry":
@@ -119,14 +119,6 @@ def _act(store: Store, verb: str, job_id: str, given: Json) -> Json:
     else:
         raise NotPossible(NOT_OURS)
     return {}
-
-
-def run(store: Store, job_id: str, only: str | None = None) -> None:
-    """Run the plan; a job whose picture could not be read yet tries that again, and then waits with its plan."""
-    if actions.params_of(store.job(job_id)).plan is None:
-        store.requeue(job_id)
-    else:
-        actions.run(store, job_id, only)
 
 
 def _phase(job: Job, plan: Plan | None, confirmed: bool) -> str:
