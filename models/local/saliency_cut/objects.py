@@ -6,15 +6,16 @@ import numpy as np
 
 from models.local.saliency_cut.candidates import whole_picture
 from models.local.saliency_cut.score import edge_contrast
-from models.local.saliency_cut.shape import bounding_box, box_iou, mask_iou
+from models.local.saliency_cut.shape import bounding_box, box_iou, cleaned
 from models.local.saliency_cut.view import View
 from models.requests import Alpha, Mask
 
 SMALLEST = 0.004  # share of the picture: smaller pieces are texture more often than objects
 LARGEST = 0.8
-SAME_BOX = 0.6  # IoU above which two pieces are one object
-SAME_MASK = 0.5
+SAME_BOX = 0.7  # IoU above which two pieces are one object
 MOST = 6
+GAP = 0.02  # share of the long side: parts nearer than twice this are one object
+PRESENT = 0.3  # of the person map: unsure, but something is there
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +28,9 @@ class Piece:
 
 
 def objects(view: View) -> list[tuple[Mask, float]]:
-    """Masks of the view with their scores in [0, 1], best first, no two of them the same object."""
-    found = whole_picture(view)
+    """Masks of the view with their scores in [0, 1], best first, no two in the same place
+    (a part and the whole may both be there: a box and a second look tell them apart)."""
+    found = whole_picture(view) | {"bright": _bright(view), "bright person": _closed(view.person > PRESENT)}
     pieces = [
         Piece(piece, source, _salience(view, piece))
         for source, mask in found.items()
@@ -38,9 +40,28 @@ def objects(view: View) -> list[tuple[Mask, float]]:
     ranked = sorted(((piece, _score(piece, pieces, len(found))) for piece in pieces), key=lambda one: -one[1])
     kept: list[tuple[Mask, float]] = []
     for piece, score in ranked:
-        if all(mask_iou(piece.mask, other) < SAME_MASK for other, _ in kept):
+        box = bounding_box(piece.mask)
+        if all(box_iou(box, bounding_box(other)) < SAME_BOX for other, _ in kept):
             kept.append((piece.mask, score))
     return kept[:MOST]
+
+
+def _bright(view: View) -> Mask:
+    """What Otsu's threshold calls salient, its gaps closed: objects whose parts differ, as one."""
+    import cv2
+
+    grey = np.clip(view.salient * 255, 0, 255).astype(np.uint8)
+    threshold, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_OTSU)
+    return _closed(grey > threshold)
+
+
+def _closed(mask: Mask) -> Mask:
+    import cv2
+
+    radius = max(1, round(GAP * max(mask.shape)))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
+    result: Mask = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, kernel) > 0
+    return cleaned(result)
 
 
 def _score(piece: Piece, pieces: list[Piece], sources: int) -> float:
