@@ -23,7 +23,10 @@ def estimate(image: Image, alpha: Alpha) -> tuple[Image, Image]:
 
     F is the image where alpha is 1, B where it is 0; F far outside the object (and B deep inside) means nothing.
     """
-    return _estimate(image, alpha.astype(np.float32, copy=False))
+    front, back = _estimate(image, alpha.astype(np.float32, copy=False))
+    front[alpha >= 1] = image[alpha >= 1]
+    back[alpha <= 0] = image[alpha <= 0]
+    return front, back
 
 
 def _estimate(image: Image, alpha: Floats) -> tuple[Image, Image]:

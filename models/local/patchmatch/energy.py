@@ -16,7 +16,7 @@ REACHES = (
     16.0,
     32.0,
 )  # of the eighth-size picture: from near the hole's edge to across it
-LEAST_GAIN, MOST_GAIN = 0.9, 1.2  # how far detail may be damped or raised; more looks like sharpening
+LEAST_GAIN, MOST_GAIN = 0.9, 1.4  # how far detail may be damped or raised; more looks like sharpening
 RING = 0.08  # of the long side: how far the hole's surroundings reach
 EVEN = (
     1.25  # mean over median gradient up to which they count as one texture (stars 1.15, a portrait 1.4 to 3)

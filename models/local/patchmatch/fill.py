@@ -18,7 +18,9 @@ LAYOUT_HOLE = 110_000  # of them in the hole: PatchMatch takes 2 to 3 s for so m
 SMALLEST = 4 * RADIUS  # px; below this a picture holds too few patches
 SURROUNDINGS = 1.0  # how far the crop reaches beyond the hole, as a share of the hole's long side
 MEMBRANE = 0.03  # scale of the lightness correction, as a share of the layout's long side
-MEMBRANE_DEPTH = 3.0  # of that scale: deeper in the hole the continuation no longer counts, or colours glow inwards
+MEMBRANE_DEPTH = (
+    3.0  # of that scale: deeper in the hole the continuation no longer counts, or colours glow inwards
+)
 TOO_CALM = 0.8  # of the gradient that the surroundings promise: below, pieces are copied
 DETAIL = 3.0  # px of the layout: finer than this is fetched at full resolution
 PIXELS_AT_ONCE = 1 << 19

@@ -37,7 +37,7 @@ class Weights:
 
 
 FOLLOW = Weights(guide=0.3, energy=0.0, seam=1.0, blur=1.0)  # explain the guide
-COPY = Weights(guide=0.1, energy=1.0, seam=3.0, blur=2.0)  # replace it by real pieces of about its colour
+COPY = Weights(guide=0.05, energy=2.0, seam=3.0, blur=2.0)  # replace it by real pieces of about its colour
 
 
 @dataclass(frozen=True, eq=False)
