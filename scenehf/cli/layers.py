@@ -8,7 +8,7 @@ from pathlib import Path
 from jobs.job import Event, Job
 from jobs.store import Store
 from scenehf.errors import BadPicture, NotPossible
-from scenehf.layers.plan import ExtractStep, Plan, arrange, fresh_id
+from scenehf.layers.plan import ExtractStep, Plan, arrange, fresh_id, separated
 from scenehf.pixels import open_image
 from scenehf.settings import Settings
 from scenehf.worker import build
@@ -82,7 +82,7 @@ def _plan(photo: Path, boxes: list[str]) -> Plan:
             steps.append(ExtractStep(id=step_id, name=name or f"Object {len(steps) + 1}", z=1, box=box))
         except ValueError:
             raise NotPossible(f"--box {text!r} does not lie inside the {width}x{height} picture.") from None
-    return arrange("", list(steps))
+    return separated(arrange("", list(steps)))
 
 
 def _follow(store: Store, job: Job) -> Job:

@@ -16,6 +16,8 @@ MAX_STEPS = 16
 MAX_POINTS = 64
 # Smaller than this share of the picture, a box is a slip of the mouse, not an object.
 MIN_BOX_AREA = 0.0001
+# Of its own box, how much another object may cover before it is painted out first.
+MAX_COVERED = 0.02
 
 StepId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Unit = Annotated[float, Field(ge=0, le=1)]
@@ -219,3 +221,25 @@ def with_plate_before(plan: Plan, step_id: str, removes: list[str]) -> Plan:
         else:
             steps.append(other)
     return arrange(plan.scene, steps)
+
+
+def separated(plan: Plan) -> Plan:
+    """The plan in which everything that stands before an object is painted out before that object is extracted.
+
+    It then comes out whole, continued behind its occluder, and the occluder's colours are no part of the question.
+    """
+    for step in plan.extractions:
+        front = plan.extractions[: plan.extractions.index(step)]
+        covering = [other.id for other in front if step.box and _covered(step.box, other.box) > MAX_COVERED]
+        if covering and not any(plate.id in step.depends_on for plate in plan.plates):
+            plan = with_plate_before(plan, step.id, covering)
+    return plan
+
+
+def _covered(box: Box, other: Box | None) -> float:
+    """Share of `box` that `other` covers."""
+    if other is None:
+        return 0.0
+    width = max(0.0, min(box[2], other[2]) - max(box[0], other[0]))
+    height = max(0.0, min(box[3], other[3]) - max(box[1], other[1]))
+    return width * height / ((box[2] - box[0]) * (box[3] - box[1]))

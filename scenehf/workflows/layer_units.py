@@ -15,6 +15,7 @@ from models.pool import Pool
 from models.requests import Alpha, Image, Mask, Run
 from scenehf.layers import foreground
 from scenehf.layers.engines import ENGINES, Cut, Engine, ExtractTask, Plate, PlateTask
+from scenehf.layers.plan import separated
 from scenehf.layers.planners import PLANNERS
 from scenehf.layers.validate import Check, check_cut, check_plate, worst
 from scenehf.pixels import decode_png, encode_png, thumbnail, trim
@@ -45,7 +46,7 @@ class LayerUnits:
 
     def plan(self, params: dict[str, Any], files: Files, run: Run) -> Reply:
         """params: planner. Data: plan (JSON)."""
-        proposal = PLANNERS[params["planner"]](_picture(files["image"]), self._pool, run)
+        proposal = separated(PLANNERS[params["planner"]](_picture(files["image"]), self._pool, run))
         return {"plan": proposal.model_dump(mode="json")}, {}
 
     def extract(self, params: dict[str, Any], files: Files, run: Run) -> Reply:

@@ -66,7 +66,12 @@ def test_boxes_are_steps_front_to_back(furnished_home, small, tmp_path):
     done = layers(small, "--out", out, *boxes, "--data", furnished_home)
     assert done.returncode == 0, done.stderr
     plan = json.loads((out / "plan.json").read_text())
-    assert [step["name"] for step in plan["steps"]] == ["The Woman", "../Rocket", "Background"]
+    assert [step["name"] for step in plan["steps"]] == [
+        "The Woman",
+        "Without The Woman",
+        "../Rocket",
+        "Background",
+    ]
     names = [file.name for file in sorted(out.glob("layers/*"))]
     assert names[0] == "01-the-woman.png"
     assert all("/" not in name and ".." not in name for name in names)

@@ -11,6 +11,7 @@ from scenehf.layers.plan import (
     PlateStep,
     arrange,
     reordered,
+    separated,
     with_extraction,
     with_plate_before,
     without,
@@ -116,3 +117,18 @@ def test_an_occluder_is_painted_out_before_the_step_behind_it_runs() -> None:
     assert [p.removes for p in again.plates] == [("a", "b"), ("a", "b", "c")]
     moved = reordered(plan, ["c", "a", "b"])
     assert [s.id for s in moved.steps] == ["c", "a", "b", "plate"]
+
+
+def test_what_stands_before_an_object_is_painted_out_first() -> None:
+    front = ExtractStep(id="cup", name="Cup", z=1, box=(0.0, 0.4, 0.5, 0.9))
+    behind = ExtractStep(id="man", name="Man", z=1, box=(0.3, 0.0, 0.9, 1.0))
+    aside = ExtractStep(id="dog", name="Dog", z=1, box=(0.91, 0.5, 1.0, 1.0))
+    plan = separated(arrange("", [front, behind, aside]))
+    assert [step.id for step in plan.steps] == ["cup", "under_man", "man", "dog", "plate"]
+    assert plan.plates[0].removes == ("cup",)
+    assert separated(plan) == plan
+
+
+def test_the_fullest_plan_still_fits() -> None:
+    steps = [ExtractStep(id=f"s{i}", name=str(i), z=1, box=(0.1, 0.1, 0.9, 0.9)) for i in range(8)]
+    assert len(separated(arrange("", list(steps))).steps) == 16
