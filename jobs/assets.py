@@ -19,7 +19,6 @@ AssetItem: TypeAlias = tuple[str, Source, str]  # name, its bytes or where they 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 NAME_LENGTH = 200
 PREVIEW = "preview"  # the one asset of a job that running work replaces again and again
-TRIES = 5  # a file that the cleanup takes away between our putting it and our naming it is put again
 
 
 class Kept(NamedTuple):
@@ -29,10 +28,6 @@ class Kept(NamedTuple):
     sha256: str
     bytes: int
     mime: str
-
-
-class _Vanished(Exception):
-    """The cleanup was quicker than the row."""
 
 
 def check_name(name: str) -> str:
@@ -98,17 +93,16 @@ class Assets(Events):
         """Put the files, then in one transaction run `write` and name them. All of it is visible, or none."""
         for name, _, _ in items:
             check_name(name)
-        for _ in range(TRIES):
-            kept = [Kept(name, *self.files.put(data), mime) for name, data, mime in items]
-            try:
-                with self.tx() as db:
-                    write(db, kept)
-                    replaced = self._name(db, job_id, kept)
-            except _Vanished:
-                continue
-            self.collect(replaced)
-            return kept
-        raise StoreError("The cleanup keeps taking new files away.")
+        kept = [Kept(name, *self.files.put(data), mime) for name, data, mime in items]
+        with self.tx() as db:
+            write(db, kept)
+            for item, (_, data, _) in zip(kept, items, strict=True):
+                if not self.files.path(item.sha256).exists():
+                    # The cleanup was quicker than we; now that we hold the write lock it has to wait.
+                    self.files.put(data)
+            replaced = self._name(db, job_id, kept)
+        self.collect(replaced)
+        return kept
 
     def collect(self, hashes: Iterable[str]) -> int:
         """Remove the files of these hashes that no row names; bytes freed.
@@ -137,8 +131,6 @@ class Assets(Events):
         """Write the rows; the hashes that these names had before."""
         replaced = []
         for item in kept:
-            if not self.files.path(item.sha256).exists():
-                raise _Vanished
             old = db.execute(
                 "SELECT sha256 FROM asset WHERE job_id = ? AND name = ?", (job_id, item.name)
             ).fetchone()

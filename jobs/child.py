@@ -87,6 +87,7 @@ def main(fd: int, entry: str) -> None:
     units: dict[str, Unit] = {}
     while True:
         message = calls.get()
+        wire.send("begun")
         try:
             units = units or _load(entry)
             files = {name: Path(path) for name, path in message.data["files"].items()}

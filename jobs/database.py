@@ -75,6 +75,7 @@ class Database:
         self.root = Path(root).absolute()
         self.file = self.root / "store.db"
         self._pid = os.getpid()
+        self._closed = False
         self._local = threading.local()
         self._handles: weakref.WeakSet[_Handle] = weakref.WeakSet()
         self.watch = Watch(self._data_version)
@@ -89,13 +90,13 @@ class Database:
         _databases.add(self)
 
     def close(self) -> None:
-        """Close every connection of this process. The store must not be used afterwards."""
+        """Refuse further use, and close this thread's connection.
+
+        Another thread may be in the middle of a call: its connection is closed when it asks again, or ends.
+        """
+        self._closed = True
         self.watch.close()
-        for handle in list(self._handles):
-            handle.close()
-        self._handles.clear()
-        self._local = threading.local()
-        _databases.discard(self)
+        self._drop_connection()
 
     @contextmanager
     def tx(self) -> Iterator["sqlite3.Connection"]:
@@ -132,12 +133,23 @@ class Database:
     def _connection(self) -> "sqlite3.Connection":
         if os.getpid() != self._pid:
             raise StoreError("This store was opened before a fork.", hint="Use spawn.")
+        if self._closed:
+            self._drop_connection()
+            raise StoreError("The store is closed.", hint="Start the program again.")
         handle: _Handle | None = getattr(self._local, "handle", None)
         if handle is None:
             handle = _Handle(self._connect())
             self._local.handle = handle
             self._handles.add(handle)
         return handle.connection
+
+    def _drop_connection(self) -> None:
+        """Close this thread's connection; the next use opens a new one."""
+        handle: _Handle | None = self._local.__dict__.pop("handle", None)
+        if handle is not None:
+            self._handles.discard(handle)
+            with suppress(sqlite3.Error):
+                handle.close()
 
     def _connect(self) -> "sqlite3.Connection":
         db = sqlite3.connect(
@@ -167,11 +179,9 @@ class Database:
     def _typed(self, error: "sqlite3.Error") -> StoreError:
         primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
         full = primary == FULL or (primary == IOERR and self._no_room())
-        if primary in (IOERR, FULL, CORRUPT) and hasattr(self._local, "handle"):
+        if primary in (IOERR, FULL, CORRUPT):
             # After a failed write or sync the page cache may lie: only a new connection reads the disk again.
-            with suppress(sqlite3.Error):
-                self._local.handle.close()
-            del self._local.handle
+            self._drop_connection()
         if full:
             return StoreFull(f"The disk is full ({error}).")
         if primary in (BUSY, LOCKED):

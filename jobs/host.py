@@ -65,6 +65,7 @@ class Host:
         self._turn = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._wire: Wire | None = None
+        self._begun = False  # whether the child answered the current call at all
 
     @property
     def pid(self) -> int | None:
@@ -81,14 +82,15 @@ class Host:
             run.check()
         try:
             run.check()
-            wire = self._ready()
+            paths = {name: str(path) for name, path in files.items()}
+            call = {"unit": unit, "params": params, "files": paths}
             try:
-                paths = {name: str(path) for name, path in files.items()}
-                wire.send("call", {"unit": unit, "params": params, "files": paths})
-                message = self._answer(wire, run)
-            except (EOFError, OSError) as error:
-                raise self._crashed() from error
-            return _result(message)
+                return self._try(call, run)
+            except HostCrashed:
+                if self._begun:
+                    raise
+                # The child was dying when the call came, and did nothing of it.
+                return self._try(call, run)
         finally:
             self._turn.release()
 
@@ -104,6 +106,17 @@ class Host:
         elif (process := self._process) is not None:
             process.kill()
 
+    def _try(self, call: dict[str, Any], run: Run) -> Reply:
+        """Send the call to the child, or to a new one, and wait for the answer."""
+        self._begun = False
+        wire = self._wire or self._start()
+        try:
+            wire.send("call", call)
+            message = self._answer(wire, run)
+        except (EOFError, OSError) as error:
+            raise self._crashed() from error
+        return _result(message)
+
     def _answer(self, wire: Wire, run: Run) -> Message:
         """Relay messages until the final one. When `run` wants to stop, the child stops first."""
         try:
@@ -113,6 +126,7 @@ class Host:
                     message = wire.receive()
                     if message.type in FINAL:
                         return message
+                    self._begun = True
                     _relay(message, wire, run)
         except (EOFError, OSError):
             raise
@@ -131,12 +145,6 @@ class Host:
         except (EOFError, OSError):
             pass
         self._forget()
-
-    def _ready(self) -> Wire:
-        """The connection to a living child."""
-        if self._process is not None and self._process.poll() is not None:
-            self._forget()
-        return self._wire or self._start()
 
     def _start(self) -> Wire:
         """A fresh interpreter: unlike multiprocessing's spawn it does not import this program's main module."""

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -210,6 +211,31 @@ def test_a_writer_that_holds_on_makes_the_store_busy(store: Store, monkeypatch: 
         thread.join()
         assert failed
         assert store.list_jobs() == []  # readers go on
+
+
+def test_closing_does_not_pull_the_rug_from_under_other_threads(tmp_path: Path):
+    """SQLite does not survive a connection that is closed while another thread is inside it."""
+    for number in range(5):
+        store = Store(tmp_path / str(number), free_min=0, ballast=0)
+        ended: list[str] = []
+
+        def work(store: Store = store, ended: list[str] = ended) -> None:
+            try:
+                while True:
+                    store.create_job("edit", {})
+                    store.list_jobs(50)
+            except StoreError as error:
+                ended.append(error.message)
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.1)
+        store.close()
+        for thread in threads:
+            thread.join(20)
+        assert ended == ["The store is closed."] * 4
+        assert len(store._handles) == 0
 
 
 def test_a_transaction_is_whole(store: Store):
