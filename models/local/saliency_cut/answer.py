@@ -11,6 +11,8 @@ from models.local.saliency_cut.shape import bounding_box, cleaned, pieces_touchi
 from models.local.saliency_cut.view import View, view_of
 from models.requests import Mask, MaskGeneration, Run, ScoredMask
 
+# Over 245 masks from right, sloppy and wrong boxes this finds 81 % of the bad ones (IoU below .8), and 88 % of what
+# it flags is bad; over right and sloppy boxes alone, 71 % and 42 %, flagging 24 %.
 REVIEW_BELOW = 0.75
 SHARPNESS = (
     0.055  # lead in trust at which a candidate outvotes another e : 1; fitted with the weights of trust
