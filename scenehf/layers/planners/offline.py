@@ -38,7 +38,7 @@ class Subject:
     @property
     def worth(self) -> float:
         """For choosing between a part and the whole: cut well, salient, and rather large."""
-        return float((self.score + self.salience) / 2 * self.mask.mean() ** SIZE_BONUS)
+        return float(self.score * self.salience * self.mask.mean() ** SIZE_BONUS)
 
     @property
     def is_person(self) -> bool:
