@@ -49,16 +49,20 @@ def test_follow_returns_at_once_blocks_and_times_out(store: Store):
     began = time.monotonic()
     assert store.follow(job.id, store.last_seq(), 0.1) == []
     assert 0.09 < time.monotonic() - began < 1
-    threading.Timer(0.1, store.append, (job.id, "log", {"text": "hi"})).start()
+    writing = threading.Timer(0.1, store.append, (job.id, "log", {"text": "hi"}))
+    writing.start()
     (event,) = store.follow(job.id, store.last_seq(), 5)
+    writing.join()
     assert event.data == {"text": "hi"}
 
 
 def test_follow_of_a_deleted_job_is_an_error(store: Store):
     job = store.create_job("edit", {})
-    threading.Timer(0.1, store.delete_job, (job.id,)).start()
+    deletion = threading.Timer(0.1, store.delete_job, (job.id,))
+    deletion.start()
     with pytest.raises(NoSuchJob):
         store.follow(job.id, store.last_seq(), 5)
+    deletion.join()
 
 
 def test_followers_see_another_process_quickly_and_completely(store: Store):
