@@ -24,7 +24,6 @@ FRAGMENT_SHARE = 0.01  # smaller specks are not counted
 MAX_SOFT_SHARE = 0.35  # of the layer's own area: more is fog, not an edge
 MIN_EDGE_CONTRAST = 3.0  # CIELAB distance across the outline; natural cut-outs measure 8 and more
 MAX_DUPLICATE_IOU = 0.8
-MIN_CONFIDENCE = 0.5
 MAX_LIKENESS = 0.8  # correlation of plate and source where the object was; untouched is 1
 ALARM_LIKENESS = 0.97
 MAX_OUTSIDE_DIFFERENCE = 1.0  # mean of 255, outside the painted hole
@@ -76,7 +75,7 @@ def check_cut(
     if earlier:
         checks.append(_duplicate(alpha, earlier))
     if cut.confidence is not None:
-        checks.append(_confidence(cut.confidence))
+        checks.append(_confidence(cut.confidence, cut.review_below))
     return checks
 
 
@@ -205,13 +204,14 @@ def _duplicate(alpha: Alpha, earlier: Sequence[Alpha]) -> Check:
     return Check("overlap with other layers", value, f"at most {MAX_DUPLICATE_IOU}", "fail", advice)
 
 
-def _confidence(value: float) -> Check:
-    if value >= MIN_CONFIDENCE:
-        return Check("confidence", value, f"at least {MIN_CONFIDENCE}", "pass")
+def _confidence(value: float, review_below: float) -> Check:
+    limit = f"at least {review_below:g}"
+    if value >= review_below:
+        return Check("confidence", value, limit, "pass")
     advice = (
         "The methods disagree about this object. Look at the outline; a tighter box or one click helps most."
     )
-    return Check("confidence", value, f"at least {MIN_CONFIDENCE}", "review", advice)
+    return Check("confidence", value, limit, "review", advice)
 
 
 def _untouched(plate: Plate, image: Image) -> Check:

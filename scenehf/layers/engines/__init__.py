@@ -5,9 +5,9 @@ here and a line in `ENGINES`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from models.pool import Pool
 from models.requests import Alpha, Box, Image, Mask, Run
@@ -37,13 +37,12 @@ class ExtractTask:
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """An object found. alpha: float32 (height, width) at the size of the task's image. confidence: 0..1, or None
-    where the engine has no opinion. redrawn: pixels that the engine made up rather than copied, or None."""
+    """An object found. alpha: float32 (height, width) at the size of the task's image. confidence: 0..1 on the
+    engine's own scale, or None where it has no opinion; below review_below a person should look."""
 
     alpha: Alpha
     confidence: float | None = None
-    redrawn: Mask | None = None
-    notes: dict[str, Any] = field(default_factory=dict)
+    review_below: float = 0.5
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ No keys and no downloads beyond the starter weights. The layer keeps the photo's
 
 import numpy as np
 
+from models.local.saliency_cut import REVIEW_BELOW
 from models.pool import Pool
 from models.requests import Alpha, Inpainting, Mask, MaskGeneration, Matting, Run
 from scenehf.layers.engines import Cut, ExtractTask, Plate, PlateTask
@@ -37,9 +38,9 @@ class LocalEngine:
         )
         found = self._pool("saliency-cut", request, run)
         if not found:
-            return Cut(np.zeros(task.image.shape[:2], np.float32), confidence=0.0)
+            return Cut(np.zeros(task.image.shape[:2], np.float32), 0.0, REVIEW_BELOW)
         run.progress(0.5, "Finding its edge")
-        return Cut(self._matte(task, found[0].mask, run), confidence=found[0].score)
+        return Cut(self._matte(task, found[0].mask, run), found[0].score, REVIEW_BELOW)
 
     def plate(self, task: PlateTask, run: Run) -> Plate:
         """The background behind `task.alphas`, painted from the texture around them."""
@@ -67,16 +68,16 @@ class LocalEngine:
         return self.extract(inside, run)
 
     def _matte(self, task: ExtractTask, mask: Mask, run: Run) -> Alpha:
-        if not mask.any():
-            return np.zeros(mask.shape, np.float32)
-        unknown = trimap(mask)
-        if task.keep is not None:
-            unknown[task.keep] = 1
-        if task.drop is not None:
-            unknown[task.drop] = 0
-        if task.taken is not None:
-            unknown[task.taken & ~mask] = 0
-        return self._pool("closed-form", Matting(task.image, unknown), run)
+        """Alpha around the mask's edge, then once more around the edge that this found: the mask is a few pixels off
+        here and there, and the second band is centred on the true edge."""
+        alpha = mask.astype(np.float32)
+        for _ in range(2):
+            if not (alpha > 0.5).any():
+                return alpha
+            alpha = self._pool(
+                "closed-form", Matting(task.image, _with_strokes(trimap(alpha > 0.5), task)), run
+            )
+        return alpha
 
 
 def build(pool: Pool) -> LocalEngine:
@@ -94,3 +95,14 @@ def _grown(box: tuple[int, int, int, int], shape: tuple[int, ...]) -> tuple[floa
     x0, y0, x1, y1 = box
     dx, dy = REMATTE_MARGIN * (x1 - x0), REMATTE_MARGIN * (y1 - y0)
     return max(0.0, x0 - dx), max(0.0, y0 - dy), min(float(shape[1]), x1 + dx), min(float(shape[0]), y1 + dy)
+
+
+def _with_strokes(unknown: Alpha, task: ExtractTask) -> Alpha:
+    """What the person painted is sure, and what lies in front is not the object's."""
+    if task.taken is not None:
+        unknown[task.taken] = 0
+    if task.drop is not None:
+        unknown[task.drop] = 0
+    if task.keep is not None:
+        unknown[task.keep] = 1
+    return unknown
