@@ -4,16 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.local.saliency_cut.candidates import whole_picture
+from models.local.saliency_cut.candidates import learn, logit, whole_picture
 from models.local.saliency_cut.score import edge_contrast
-from models.local.saliency_cut.shape import bounding_box, box_iou, cleaned
+from models.local.saliency_cut.shape import bounding_box, box_iou, cleaned, pieces_touching
 from models.local.saliency_cut.view import View
-from models.requests import Alpha, Mask
+from models.requests import Alpha, Box, Mask
 
 SMALLEST = 0.004  # share of the picture: smaller pieces are texture more often than objects
 LARGEST = 0.8
 SAME_BOX = 0.7  # IoU above which two pieces are one object
 MOST = 6
+NEAR = 0.2  # of the long side: how far around a click its object may reach, unless a cut says more
 GAP = 0.02  # share of the long side: parts nearer than twice this are one object
 PRESENT = 0.3  # of the person map: unsure, but something is there
 
@@ -62,6 +63,26 @@ def _closed(mask: Mask) -> Mask:
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
     result: Mask = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, kernel) > 0
     return cleaned(result)
+
+
+def indicated(view: View) -> Box:
+    """The box, in pixels of the view, of what the keep seeds lie on: the best object that holds them and holds
+    no drop seeds, or else the colours around them."""
+    for mask, _ in objects(view):
+        if (mask & view.keep).sum() > view.keep.sum() / 2 and (mask & view.drop).sum() <= view.drop.sum() / 2:
+            return bounding_box(mask | view.keep)
+    return bounding_box(_grown(view) | view.keep)
+
+
+def _grown(view: View) -> Mask:
+    """What is near the keep seeds and coloured like them, in one piece with them."""
+    import cv2
+
+    distance = cv2.distanceTransform((~view.keep).astype(np.uint8), cv2.DIST_L2, 5)
+    near = np.exp(-((distance / (NEAR * max(view.keep.shape))) ** 2))
+    alike = view.palette.log_ratio(view.keep.astype(np.float32), view.drop)
+    guess = np.asarray(near / (1 + np.exp(-alike)), np.float32)
+    return pieces_touching(learn(view, guess, logit(np.asarray(near, np.float32))), view.keep)
 
 
 def _score(piece: Piece, pieces: list[Piece], sources: int) -> float:

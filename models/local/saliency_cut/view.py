@@ -35,6 +35,12 @@ class View:
     drop: Mask
     base: Mask | None
 
+    def placed(self, box: Box) -> Box:
+        """A box of the view as a box of the whole picture."""
+        x0, y0, x1, y1 = self.window
+        across, down = (x1 - x0) / self.image.shape[1], (y1 - y0) / self.image.shape[0]
+        return x0 + box[0] * across, y0 + box[1] * down, x0 + box[2] * across, y0 + box[3] * down
+
     def lifted(self, mask: Mask) -> Mask:
         """A mask of the view as a mask of the whole picture."""
         import cv2
