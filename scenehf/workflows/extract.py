@@ -124,7 +124,7 @@ class _Extraction:
         )
         plan = Plan.model_validate(self._do(task, 0, 8).result["plan"])
         self._params = self._params.model_copy(update={"plan": plan})
-        self._context.store.set_params(self._context.job.id, self._params.model_dump(mode="json"))
+        self._context.set_params(self._params.model_dump(mode="json"))
         return plan
 
     def _task(self, plan: Plan, step: ExtractStep | PlateStep) -> _Task:
