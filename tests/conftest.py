@@ -58,7 +58,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 @pytest.fixture(scope="session")
 def _guard_record(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    os.environ["SCENEHF_HOME"] = str(tmp_path_factory.mktemp("nobody"))  # for a test that does not ask for `home`
+    # Where a test that does not ask for `home` would write.
+    os.environ["SCENEHF_HOME"] = str(tmp_path_factory.mktemp("nobody"))
     record = tmp_path_factory.mktemp("guard") / "attempts"
     record.touch()
     os.environ["SCENEHF_TEST_GUARD"] = str(record)
