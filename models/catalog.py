@@ -13,7 +13,6 @@ from models.spec import Host, ModelSpec
 MEDIAPIPE = "https://github.com/google-ai-edge/mediapipe"
 
 
-
 def _local(name: str) -> Callable[[Host], Loaded[Any, Any]]:
     def load(host: Host) -> Loaded[Any, Any]:
         model: Loaded[Any, Any] = import_module(f"models.local.{name}").load(host)

@@ -118,5 +118,3 @@ class MaskGeneration(Request[tuple[ScoredMask, ...]]):
     drop: Mask | None = None
     prior: Alpha | None = None
     base: Mask | None = None
-
-
