@@ -41,7 +41,7 @@ def _serve(settings: Settings) -> int:
         )
         for ending in (signal.SIGINT, signal.SIGTERM):
             signal.signal(ending, lambda number, _: ended.put(number))
-        print(f"SceneHF is ready: {served.share_url or served.url}", flush=True)
+        print(f"Ready: {served.share_url or served.url}", flush=True)
         if settings.share and not served.share_url:
             print("No public link could be made; the app runs on this machine alone.", file=sys.stderr)
         reason = ended.get()

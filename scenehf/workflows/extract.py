@@ -138,17 +138,11 @@ class _Extraction:
             files["strokes"] = self._path(redo.strokes)
         if redo.base is not None:
             files["base"] = self._path(asset_name(step.id, redo.base, "alpha.png"))
-        avoid = [other.box for other in plan.extractions if other.box and other.id != step.id]
-        around = {"avoid": avoid, "coverage": step.checks.coverage}
-        return _Task(
-            step.id, step.name, "layers.extract", params, files, (around, self._in_front(plan, step))
-        )
-
-    def _in_front(self, plan: Plan, step: ExtractStep) -> Files:
-        """Alphas of the layers before `step` that are still in the picture it works on."""
-        painted_out = {gone for plate in plan.plates if plate.id in step.depends_on for gone in plate.removes}
-        front = [other.id for other in plan.extractions if other.z > step.z and other.id not in painted_out]
-        return self._alphas(front)
+        gone = {key for plate in plan.plates if plate.id in step.depends_on for key in plate.removes}
+        others = [other for other in plan.extractions if other.id not in gone | {step.id}]
+        around = {"avoid": [other.box for other in others if other.box], "coverage": step.checks.coverage}
+        front = self._alphas([other.id for other in others if other.z > step.z])
+        return _Task(step.id, step.name, "layers.extract", params, files, (around, front))
 
     def _scene(self, plan: Plan) -> _Task:
         files = {"source": self._path(SOURCE), **self._alphas([step.id for step in plan.extractions])}

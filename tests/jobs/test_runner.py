@@ -284,7 +284,7 @@ from jobs.store import Store
 from tests.jobs.test_runner import step
 def work(context):
     for number in range(20):
-        step(context, f"s{number}", lambda: time.sleep(0.02))
+        step(context, f"s{number}", lambda: time.sleep(0.1))
 runner = Runner(Store(Path(sys.argv[1]), free_min=0, ballast=0), {"edit": work})
 runner.start()
 print("started", flush=True)
