@@ -11,6 +11,7 @@ from models.requests import Alpha, Inpainting, Mask, MaskGeneration, Matting, Ru
 from scenehf.layers.engines import Cut, ExtractTask, Plate, PlateTask
 from scenehf.layers.prior import person_prior
 from scenehf.layers.trimap import hole_around, trimap
+from scenehf.work import Part
 
 REMATTE_MARGIN = 0.02  # of the box: the earlier attempt may have shaved its edge
 
@@ -24,7 +25,7 @@ class LocalEngine:
     def extract(self, task: ExtractTask, run: Run) -> Cut:
         """Mask from box, points and strokes, then alpha at full resolution."""
         run.progress(0.05, "Looking for the object")
-        prior = person_prior(task.image, task.box, self._pool, run)
+        prior = person_prior(task.image, task.box, self._pool, Part(run, 0.0, 0.1))
         drop = _union(task.drop, task.taken)
         request = MaskGeneration(
             image=task.image,
@@ -36,17 +37,17 @@ class LocalEngine:
             prior=prior,
             base=None if task.base is None else task.base > 0.5,
         )
-        found = self._pool("saliency-cut", request, run)
+        found = self._pool("saliency-cut", request, Part(run, 0.1, 0.4))
         if not found:
             return Cut(np.zeros(task.image.shape[:2], np.float32), 0.0, REVIEW_BELOW)
-        run.progress(0.5, "Finding its edge")
+        run.progress(0.4, "Finding its edge")
         return Cut(self._matte(task, found[0].mask, run), found[0].score, REVIEW_BELOW)
 
     def plate(self, task: PlateTask, run: Run) -> Plate:
         """The background behind `task.alphas`, painted from the texture around them."""
         hole = hole_around(task.alphas)
         run.progress(0.1, "Painting the background")
-        return Plate(self._pool("patchmatch", Inpainting(task.image, hole), run), hole)
+        return Plate(self._pool("patchmatch", Inpainting(task.image, hole), Part(run, 0.1, 0.9)), hole)
 
     def remove_background(self, task: ExtractTask, run: Run) -> Cut:
         """Extract again inside what the earlier attempt kept: its outside is background for certain."""
@@ -71,12 +72,11 @@ class LocalEngine:
         """Alpha around the mask's edge, then once more around the edge that this found: the mask is a few pixels off
         here and there, and the second band is centred on the true edge."""
         alpha = mask.astype(np.float32)
-        for _ in range(2):
+        for stretch in (Part(run, 0.4, 0.65), Part(run, 0.65, 0.85)):
             if not (alpha > 0.5).any():
                 return alpha
-            alpha = self._pool(
-                "closed-form", Matting(task.image, _with_strokes(trimap(alpha > 0.5), task)), run
-            )
+            unknown = _with_strokes(trimap(alpha > 0.5), task)
+            alpha = self._pool("closed-form", Matting(task.image, unknown), stretch)
         return alpha
 
 
