@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from benchmarks import metrics, peers
 from benchmarks.composites import Composite, Sheet, bounding_box, jittered, natural, singles, stacks
+from benchmarks.silence import Silence
 from models.local.saliency_cut import REVIEW_BELOW
 from models.pool import Pool
 from models.spec import Host
@@ -28,29 +29,6 @@ from scenehf.layers.planners import PLANNERS
 Alpha = NDArray[np.floating[Any]]
 Box = tuple[float, float, float, float]
 BAD = 0.8  # soft IoU below which a mask is bad: what review has to catch
-
-
-class Silence:
-    """A run that keeps nothing."""
-
-    def progress(self, fraction: float, message: str = "") -> None:
-        """Not shown."""
-
-    def preview(self, image: Any) -> None:
-        """Not shown."""
-
-    def log(self, text: str) -> None:
-        """Not shown."""
-
-    def check(self) -> None:
-        """Never cancelled."""
-
-    def remember(self, key: str, value: Any) -> None:
-        """Not kept."""
-
-    def recall(self, key: str) -> Any:
-        """Nothing was kept."""
-        return None
 
 
 @dataclass

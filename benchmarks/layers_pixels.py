@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from benchmarks import metrics
 from benchmarks.composites import Composite, photo, reference, singles, stacks
-from benchmarks.layers_masks import Silence, local_engine
+from benchmarks.layers_masks import local_engine
+from benchmarks.silence import Silence
 from models.local.closed_form.pyramid import solve
 from models.local.patchmatch.fill import RADIUS, fill
 from models.requests import Alpha, Image, Mask

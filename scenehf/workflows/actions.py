@@ -146,12 +146,16 @@ def retry(
 def remove_background(store: Store, job_id: str, key: str) -> None:
     """Matte the step's chosen output again, dropping background left inside it."""
     job = _idle(store, job_id)
-    _redo(store, job, plan_of(store, job_id), key, mode="rematte", base=_usable(store, job_id, key).attempt)
+    plan = plan_of(store, job_id)
+    _extraction(plan, key)
+    _redo(store, job, plan, key, mode="rematte", base=_usable(store, job_id, key).attempt)
 
 
 def refine(store: Store, job_id: str, key: str, strokes: bytes) -> None:
     """Correct the step's mask with brush strokes: a PNG of the photo's size, green keeps and red drops."""
     job = _idle(store, job_id)
+    plan = plan_of(store, job_id)
+    _extraction(plan, key)
     base = _usable(store, job_id, key).attempt
     size = open_image(store.read(job_id, SOURCE)).size
     if (drawn := open_image(strokes).size) != size:
@@ -159,7 +163,7 @@ def refine(store: Store, job_id: str, key: str, strokes: bytes) -> None:
     serial = params_of(job).redo.get(key, Redo()).serial + 1
     name = f"{key}.strokes{serial}.png"
     store.put_assets(job_id, [(name, strokes, "image/png")])
-    _redo(store, job, plan_of(store, job_id), key, mode="refine", base=base, strokes=name)
+    _redo(store, job, plan, key, mode="refine", base=base, strokes=name)
 
 
 def plate_and_retry(store: Store, job_id: str, key: str, removes: Sequence[str]) -> None:
@@ -183,13 +187,12 @@ def choose(store: Store, job_id: str, key: str, attempt: int) -> None:
     if older is None or older.state not in ("done", "accepted", "needs_review"):
         raise NotPossible(f"Step {key} has no finished attempt {attempt}.")
     params = params_of(job)
-    plan = plan_of(store, job_id)
-    if isinstance(plan.step(key), ExtractStep):
-        hints = {name: older.params[name] for name in ("box", "points", "prompt")}
-        plan = _changed(plan, key, hints)
-        redo = params.redo | {key: Redo.model_validate(older.params["redo"])}
-        params = params.model_copy(update={"redo": redo})
-    _keep(store, job, params.model_copy(update={"plan": plan}))
+    hints: dict[str, Any] = {
+        name: older.params[name] for name in ("box", "points", "prompt") if name in older.params
+    }
+    plan = _changed(plan_of(store, job_id), key, hints)
+    redo = params.redo | {key: Redo.model_validate(older.params["redo"])}
+    _keep(store, job, params.model_copy(update={"plan": plan, "redo": redo}))
     store.choose_attempt(job_id, key, attempt)
     if params.confirmed:
         store.requeue(job_id)
@@ -211,6 +214,12 @@ def chosen(store: Store, job_id: str, key: str) -> Step:
     raise NotPossible(f"Step {key} has not run yet.")
 
 
+def _extraction(plan: Plan, key: str) -> None:
+    """Refuse what only a cut-out layer can take."""
+    if key not in {step.id for step in plan.extractions}:
+        raise NotPossible(f"{key!r} is not an extracted layer.")
+
+
 def _usable(store: Store, job_id: str, key: str) -> Step:
     step = chosen(store, job_id, key)
     if step.state not in ("done", "accepted", "needs_review"):
@@ -230,12 +239,11 @@ def _keep(store: Store, job: Job, params: Params) -> None:
 
 
 def _changed(plan: Plan, key: str, changes: dict[str, Any]) -> Plan:
+    if key not in {step.id for step in plan.steps}:
+        raise NotPossible(f"The plan has no step {key!r}.")
     try:
-        plan.step(key)
         steps = [step.model_dump(mode="json") | (changes if step.id == key else {}) for step in plan.steps]
         return Plan.model_validate(plan.model_dump(mode="json") | {"steps": steps})
-    except KeyError:
-        raise NotPossible(f"The plan has no step {key!r}.") from None
     except ValidationError as error:
         raise NotPossible(f"That hint cannot be used: {error.errors()[0]['msg']}.") from None
 

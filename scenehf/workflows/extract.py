@@ -129,11 +129,15 @@ class _Extraction:
 
     def _task(self, plan: Plan, step: ExtractStep | PlateStep) -> _Task:
         files = {"image": self._base(plan, step)}
-        params: dict[str, Any] = {"engine": self._params.engine, "prompt": step.prompt}
+        redo = self._params.redo.get(step.id, Redo())
+        params: dict[str, Any] = {
+            "engine": self._params.engine,
+            "prompt": step.prompt,
+            "redo": redo.model_dump(),
+        }
         if isinstance(step, PlateStep):
             return _Task(step.id, step.name, "layers.plate", params, files | self._alphas(step.removes))
-        redo = self._params.redo.get(step.id, Redo())
-        params |= {"box": step.box, "points": step.points, "redo": redo.model_dump()}
+        params |= {"box": step.box, "points": step.points}
         if redo.strokes:
             files["strokes"] = self._path(redo.strokes)
         if redo.base is not None:

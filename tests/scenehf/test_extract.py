@@ -191,6 +191,18 @@ def test_an_older_attempt_comes_back_without_being_done_again(store, photo):
     assert actions.plan_of(store, job.id).step("cup").box == LEFT
 
 
+def test_a_plate_can_be_retried_and_its_older_attempt_chosen(store, photo):
+    job = actions.create(store, photo, "coffee.png", params=two())
+    settled(store, job)
+    actions.retry(store, job.id, "plate")
+    settled(store, job, "succeeded")
+    assert [n for key, n in attempts(store, job) if key == "plate"] == [1, 2]
+    actions.choose(store, job.id, "plate", 1)
+    settled(store, job, "succeeded")
+    assert actions.chosen(store, job.id, "plate").attempt == 1
+    assert [n for key, n in attempts(store, job) if key == "plate"] == [1, 2]
+
+
 def test_strokes_refine_a_step(store, photo):
     job = actions.create(store, photo, "coffee.png", params=two())
     settled(store, job)
@@ -283,6 +295,9 @@ def test_exports_are_assets_in_both_kinds_of_edges(store, photo):
         lambda store, job: actions.retry(store, job, "cup", box=(0.5, 0.5, 0.4, 0.6)),
         lambda store, job: actions.accept(store, job, "ghost"),
         lambda store, job: actions.choose(store, job, "cup", 9),
+        lambda store, job: actions.choose(store, job, "scene", 1),
+        lambda store, job: actions.remove_background(store, job, "plate"),
+        lambda store, job: actions.refine(store, job, "plate", b""),
         lambda store, job: actions.plate_and_retry(store, job, "cup", ["cup"]),
         lambda store, job: actions.plate_and_retry(store, job, "plate", ["cup"]),
         lambda store, job: actions.add_extraction(store, job),

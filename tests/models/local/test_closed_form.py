@@ -7,12 +7,12 @@ import pytest
 from benchmarks import metrics
 from benchmarks.composites import singles
 from benchmarks.layers_pixels import jittered_mask
+from benchmarks.silence import SILENT
 from models.errors import InvalidRequest
 from models.local.closed_form import load, pyramid
 from models.requests import Matting
 from models.spec import Host
 from scenehf.layers.trimap import trimap
-from tests.models.local.silence import SILENT
 
 
 @pytest.fixture

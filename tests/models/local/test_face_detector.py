@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from benchmarks.silence import SILENT
 from models.local import face_detector
 from models.requests import FaceDetection
 from models.spec import Host
-from tests.models.local.silence import SILENT
 
 
 @pytest.fixture

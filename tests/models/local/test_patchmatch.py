@@ -5,13 +5,13 @@ import pytest
 
 from benchmarks.composites import singles
 from benchmarks.layers_pixels import plate_scores
+from benchmarks.silence import SILENT
 from models.errors import ModelError
 from models.local.patchmatch import fill as filling
 from models.local.patchmatch import load
 from models.requests import Inpainting
 from models.spec import Host
 from scenehf.layers.trimap import hole_around
-from tests.models.local.silence import SILENT
 
 
 @pytest.fixture

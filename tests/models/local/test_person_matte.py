@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.silence import SILENT
 from models.errors import InvalidRequest
 from models.local import person_matte
 from models.requests import Matting
 from models.spec import Host
-from tests.models.local.silence import SILENT
 
 
 def test_finds_the_person_and_little_else(weights_dir: Path, astronaut, grace_hopper):

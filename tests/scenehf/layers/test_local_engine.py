@@ -4,32 +4,20 @@ import cv2
 import numpy as np
 import pytest
 
+from benchmarks.silence import Silence
 from models.pool import Pool
 from models.spec import Host
 from scenehf.layers.engines import ENGINES, ExtractTask, PlateTask
 
 
-class Recorder:
+class Recorder(Silence):
+    """Keeps the progress."""
+
     def __init__(self):
         self.fractions = []
 
     def progress(self, fraction, message=""):
         self.fractions.append(fraction)
-
-    def preview(self, image):
-        pass
-
-    def log(self, text):
-        pass
-
-    def check(self):
-        pass
-
-    def remember(self, key, value):
-        pass
-
-    def recall(self, key):
-        return None
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from benchmarks.silence import SILENT
 from models.errors import InvalidRequest
 from models.local.saliency_cut import REVIEW_BELOW, load
 from models.requests import MaskGeneration
 from models.spec import Host
-from tests.models.local.silence import SILENT
 
 FLOWER = (169, 85, 446, 359)
 

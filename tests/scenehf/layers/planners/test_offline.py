@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.silence import SILENT
 from models.pool import Pool
 from models.spec import Host
 from scenehf.layers.plan import PlateStep
 from scenehf.layers.planners.offline import propose
-from tests.models.local.silence import SILENT
 
 
 @pytest.fixture(scope="module")
