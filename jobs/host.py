@@ -66,6 +66,7 @@ class Host:
         self._process: subprocess.Popen[bytes] | None = None
         self._wire: Wire | None = None
         self._begun = False  # whether the child answered the current call at all
+        self._closing = False  # whether close() came during the current call
 
     @property
     def pid(self) -> int | None:
@@ -82,12 +83,13 @@ class Host:
             run.check()
         try:
             run.check()
+            self._closing = False
             paths = {name: str(path) for name, path in files.items()}
             call = {"unit": unit, "params": params, "files": paths}
             try:
                 return self._try(call, run)
             except HostCrashed:
-                if self._begun:
+                if self._begun or self._closing:
                     raise
                 # The child was dying when the call came, and did nothing of it.
                 return self._try(call, run)
@@ -103,13 +105,17 @@ class Host:
                 self._forget(patience=1.0)
             finally:
                 self._turn.release()
-        elif (process := self._process) is not None:
-            process.kill()
+        else:
+            self._closing = True  # for a child that is only just being started
+            if (process := self._process) is not None:
+                process.kill()
 
     def _try(self, call: dict[str, Any], run: Run) -> Reply:
         """Send the call to the child, or to a new one, and wait for the answer."""
         self._begun = False
         wire = self._wire or self._start()
+        if self._closing and self._process is not None:
+            self._process.kill()
         try:
             wire.send("call", call)
             message = self._answer(wire, run)

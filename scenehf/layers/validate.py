@@ -30,6 +30,22 @@ MAX_OUTSIDE_DIFFERENCE = 1.0  # mean of 255, outside the painted hole
 MIN_TEXTURE = 0.4  # gradients inside the hole against its surroundings; a smear measures 0.2
 MAX_RECOMPOSITION = 2  # of 255, on every pixel
 
+# What each figure says, for a person who has never seen it.
+MEANINGS = {
+    "size": "A result has to be as large as the photo, or it would not fit over it.",
+    "coverage": "The share of the picture that the layer covers.",
+    "box fit": "How well the layer fills the box it was looked for in: 1 is exactly.",
+    "pieces": "The number of separate parts of the layer. One object is mostly one part, or a few.",
+    "soft share": "The share of the layer that is half transparent. Hair and glass are soft at the edge, not inside.",
+    "edge contrast": "How much the colour changes across the outline. A true edge can be seen in the photo.",
+    "overlap with other layers": "How much of the layer is another layer's too: 1 is the same object twice.",
+    "confidence": "How far several ways of cutting this object out agree about it.",
+    "rest untouched": "How much the plate differs from the photo where nothing was removed, of 255.",
+    "object gone": "How much of the removed object can still be recognised in the plate: 1 is all of it.",
+    "texture": "How lively the painted area is against its surroundings: near 0 is a smear.",
+    "recomposition": "The largest difference between the photo and all layers put together again, of 255.",
+}
+
 
 @dataclass(frozen=True)
 class Check:
@@ -43,7 +59,7 @@ class Check:
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON, for the store and the report."""
-        return asdict(self)
+        return asdict(self) | {"meaning": MEANINGS[self.name]}
 
 
 def worst(checks: Sequence[Check]) -> Verdict:

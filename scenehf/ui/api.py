@@ -52,7 +52,8 @@ class Endpoints:
             self._with_file(
                 self.jobs_create, gr.File(label="photo"), gr.Textbox(label="name"), gr.Textbox("offline")
             )
-            self._with_file(self.step_refine, gr.Textbox(), gr.Textbox(), gr.File(label="strokes"))
+            numbers = (gr.Number(0, label="feather"), gr.Number(0, label="grow"))
+            self._with_file(self.step_refine, gr.Textbox(), gr.Textbox(), gr.File(label="strokes"), *numbers)
 
     @staticmethod
     def _with_file(endpoint: Callable[..., Json], *inputs: gr.components.Component) -> None:
@@ -189,18 +190,21 @@ class Endpoints:
             actions.plate_and_retry(self._store, job, step, removes)
             return self._told(self._store.job(job))
 
-    def step_refine(self, job: str, step: str, strokes: str) -> Json:
-        """Correct a step's mask with brush strokes.
+    def step_refine(
+        self, job: str, step: str, strokes: str | None = None, feather: float = 0.0, grow: float = 0.0
+    ) -> Json:
+        """Correct a step's mask: with brush strokes, by moving its outline, or by softening it.
 
         Args:
             job: Id of the job.
             step: Id of the step in the plan.
             strokes: PNG of the photo's size: green where the layer is to be kept, red where it is to be dropped.
+            feather: Pixels of the photo over which the outline is softened, at most 50.
+            grow: Pixels by which the outline is moved outwards, at most 50; negative: inwards.
         """
         with refusals():
-            if not strokes:
-                raise NotPossible("Give the strokes as a PNG of the photo's size.")
-            actions.refine(self._store, job, step, Path(strokes).read_bytes())
+            drawn = Path(strokes).read_bytes() if strokes else None
+            actions.refine(self._store, job, step, drawn, feather=feather or 0.0, grow=grow or 0.0)
             return self._told(self._store.job(job))
 
     def step_accept(self, job: str, step: str) -> Json:

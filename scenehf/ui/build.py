@@ -12,6 +12,7 @@ from jobs.store import Store
 from scenehf.pixels import HOME, PUBLIC
 from scenehf.ui.api import Endpoints
 from scenehf.ui.images import routes
+from scenehf.ui.layers_view import describe
 from scenehf.ui.tabs import history, layers
 from scenehf.ui.theme import read, style_sheets, theme
 from scenehf.ui.watch import Watch
@@ -38,7 +39,7 @@ class Screens:
         self._store = store
         self._limits = PUBLIC if public else HOME
         _empty(uploads)
-        watch = Watch(store, {KIND: layers.describe})
+        watch = Watch(store, {KIND: describe})
         with gr.Blocks(
             title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)
         ) as self.blocks:

@@ -5,7 +5,10 @@ from pathlib import Path
 import gradio as gr
 
 STATIC = Path(__file__).parent / "static"
-STYLE_SHEETS = ("shell.css", "start.css", "layers.css", "stage.css", "steps.css", "files.css", "history.css")
+STYLE_SHEETS = (
+    "shell.css", "start.css", "layers.css", "stage.css", "marks.css", "tray.css", "steps.css", "card.css", "export.css",
+    "history.css",
+)  # fmt: skip
 
 _SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 _MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")

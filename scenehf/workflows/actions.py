@@ -14,8 +14,17 @@ from pydantic import ValidationError
 from jobs.job import Job, Step
 from jobs.store import Store
 from scenehf.errors import NotPossible
+from scenehf.layers.adjust import MOST
 from scenehf.layers.engines import ENGINES
-from scenehf.layers.plan import ExtractStep, Plan, fresh_id, with_extraction, with_plate_before
+from scenehf.layers.plan import (
+    ExtractStep,
+    Plan,
+    fresh_id,
+    reordered,
+    with_extraction,
+    with_plate_before,
+    without,
+)
 from scenehf.layers.planners import PLANNERS
 from scenehf.pixels import HOME, Limits, composite, encode_png, open_image, thumbnail
 from scenehf.scene import Layer, Pixels, Scene
@@ -25,6 +34,7 @@ Box = tuple[float, float, float, float]
 Point = tuple[float, float, Literal[0, 1]]
 
 BUSY = ("running", "queued")
+THUMB = "thumb.png"
 THUMBNAIL_SIDE = 360
 
 
@@ -48,7 +58,7 @@ def create(
     assets = [
         ("original", photo, "application/octet-stream"),
         (SOURCE, encode_png(pixels), "image/png"),
-        ("thumb.png", encode_png(thumbnail(pixels, THUMBNAIL_SIDE)), "image/png"),
+        (THUMB, encode_png(thumbnail(pixels, THUMBNAIL_SIDE)), "image/png"),
     ]
     job = store.create_job(KIND, wanted.model_dump(mode="json"), title=wanted.name, assets=assets)
     for notice in notices:
@@ -81,12 +91,11 @@ def plan_of(store: Store, job_id: str) -> Plan:
 def set_plan(store: Store, job_id: str, plan: Plan | dict[str, Any]) -> Plan:
     """Replace the plan."""
     job = _idle(store, job_id)
-    try:
-        checked = Plan.model_validate(plan)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise NotPossible(f"That is not a plan: {first['msg']}.") from None
-    _keep(store, job, params_of(job).model_copy(update={"plan": checked}))
+    checked = _checked(plan)
+    params = params_of(job)
+    # A finished scene no longer shows this plan; nothing is spent on it before the person says so.
+    confirmed = params.confirmed and job.state != "succeeded"
+    _keep(store, job, params.model_copy(update={"plan": checked, "confirmed": confirmed}))
     return checked
 
 
@@ -103,6 +112,44 @@ def add_extraction(
         return set_plan(store, job_id, with_extraction(plan, step))
     except ValidationError as error:
         raise NotPossible(f"That step cannot be added: {error.errors()[0]['msg']}.") from None
+
+
+def edit_step(store: Store, job_id: str, key: str, **changes: Any) -> Plan:
+    """Change what the plan says of one step (name, prompt, box, points); nothing runs yet."""
+    return set_plan(store, job_id, _changed(plan_of(store, job_id), key, changes))
+
+
+def remove_step(store: Store, job_id: str, key: str) -> Plan:
+    """Take a step out of the plan."""
+    plan = plan_of(store, job_id)
+    if key not in {step.id for step in plan.steps}:
+        raise NotPossible(f"The plan has no step {key!r}.")
+    if plan.extractions and key == plan.steps[-1].id:
+        raise NotPossible("The background belongs to every scene with layers: it cannot be deleted.")
+    return set_plan(store, job_id, without(plan, key))
+
+
+def reorder(store: Store, job_id: str, keys: Sequence[str]) -> Plan:
+    """Put the layers into this order, front to back."""
+    try:
+        return set_plan(store, job_id, reordered(plan_of(store, job_id), list(keys)))
+    except ValueError:
+        raise NotPossible("The new order has to name every layer once.") from None
+
+
+def duplicate(store: Store, job_id: str) -> Job:
+    """A new job with the same photo and plan, waiting to be run."""
+    job = store.job(job_id)
+    given = params_of(job)
+    params = Params(name=given.name, engine=given.engine, planner=given.planner, plan=given.plan)
+    assets = [
+        (name, store.path(job_id, name), store.asset(job_id, name).mime)
+        for name in ("original", SOURCE, THUMB)
+    ]
+    title = f"{job.title[:190]} copy"
+    return store.create_job(
+        KIND, params.model_dump(mode="json"), title=title, assets=assets, hold=params.plan is not None
+    )
 
 
 def run(store: Store, job_id: str, only: str | None = None) -> None:
@@ -151,19 +198,27 @@ def remove_background(store: Store, job_id: str, key: str) -> None:
     _redo(store, job, plan, key, mode="rematte", base=_usable(store, job_id, key).attempt)
 
 
-def refine(store: Store, job_id: str, key: str, strokes: bytes) -> None:
-    """Correct the step's mask with brush strokes: a PNG of the photo's size, green keeps and red drops."""
+def refine(
+    store: Store, job_id: str, key: str, strokes: bytes | None, *, feather: float = 0.0, grow: float = 0.0
+) -> None:
+    """Correct the step's mask. strokes: a PNG of the photo's size, green keeps and red drops. feather, grow: px by
+    which the outline is softened and moved outwards, see `layers.adjust`."""
     job = _idle(store, job_id)
     plan = plan_of(store, job_id)
     _extraction(plan, key)
-    base = _usable(store, job_id, key).attempt
-    size = open_image(store.read(job_id, SOURCE)).size
-    if (drawn := open_image(strokes).size) != size:
-        raise NotPossible(f"The strokes are {drawn[0]}x{drawn[1]} but the photo is {size[0]}x{size[1]}.")
-    serial = params_of(job).redo.get(key, Redo()).serial + 1
-    name = f"{key}.strokes{serial}.png"
-    store.put_assets(job_id, [(name, strokes, "image/png")])
-    _redo(store, job, plan, key, mode="refine", base=base, strokes=name)
+    how: dict[str, Any] = {"mode": "refine", "base": _usable(store, job_id, key).attempt}
+    how |= {"feather": feather, "grow": grow}
+    if strokes is None and not (feather or grow):
+        raise NotPossible("Paint over the layer, or choose by how much its outline is to move.")
+    if not (0 <= feather <= MOST and -MOST <= grow <= MOST):
+        raise NotPossible(f"An outline moves by at most {MOST:g} pixels.")
+    if strokes is not None:
+        size = open_image(store.read(job_id, SOURCE)).size
+        if (drawn := open_image(strokes).size) != size:
+            raise NotPossible(f"The strokes are {drawn[0]}x{drawn[1]} but the photo is {size[0]}x{size[1]}.")
+        how["strokes"] = f"{key}.strokes{_serial(store, job, key)}.png"
+        store.put_assets(job_id, [(how["strokes"], strokes, "image/png")])
+    _redo(store, job, plan, key, **how)
 
 
 def plate_and_retry(store: Store, job_id: str, key: str, removes: Sequence[str]) -> None:
@@ -180,8 +235,9 @@ def plate_and_retry(store: Store, job_id: str, key: str, removes: Sequence[str])
     _redo(store, job, plan, key)
 
 
-def choose(store: Store, job_id: str, key: str, attempt: int) -> None:
-    """Go back to an earlier attempt: its inputs return to the plan, so nothing is done twice."""
+def choose(store: Store, job_id: str, key: str, attempt: int, plan: dict[str, Any] | None = None) -> None:
+    """Go back to an earlier attempt: its inputs return to the plan, so nothing is done twice. plan: the plan to go
+    back to as well."""
     job = _idle(store, job_id)
     older = next((s for s in store.steps(job_id) if (s.key, s.attempt) == (key, attempt)), None)
     if older is None or older.state not in ("done", "accepted", "needs_review"):
@@ -190,9 +246,9 @@ def choose(store: Store, job_id: str, key: str, attempt: int) -> None:
     hints: dict[str, Any] = {
         name: older.params[name] for name in ("box", "points", "prompt") if name in older.params
     }
-    plan = _changed(plan_of(store, job_id), key, hints)
+    kept = _changed(_checked(plan) if plan else plan_of(store, job_id), key, hints)
     redo = params.redo | {key: Redo.model_validate(older.params["redo"])}
-    _keep(store, job, params.model_copy(update={"plan": plan, "redo": redo}))
+    _keep(store, job, params.model_copy(update={"plan": kept, "redo": redo}))
     store.choose_attempt(job_id, key, attempt)
     if params.confirmed:
         store.requeue(job_id)
@@ -238,6 +294,13 @@ def _keep(store: Store, job: Job, params: Params) -> None:
     store.set_params(job.id, params.model_dump(mode="json"))
 
 
+def _checked(plan: Plan | dict[str, Any]) -> Plan:
+    try:
+        return Plan.model_validate(plan)
+    except ValidationError as error:
+        raise NotPossible(f"That is not a plan: {error.errors()[0]['msg']}.") from None
+
+
 def _changed(plan: Plan, key: str, changes: dict[str, Any]) -> Plan:
     if key not in {step.id for step in plan.steps}:
         raise NotPossible(f"The plan has no step {key!r}.")
@@ -248,10 +311,16 @@ def _changed(plan: Plan, key: str, changes: dict[str, Any]) -> Plan:
         raise NotPossible(f"That hint cannot be used: {error.errors()[0]['msg']}.") from None
 
 
+def _serial(store: Store, job: Job, key: str) -> int:
+    """The number of the next request to redo this step: above every earlier one, chosen or not."""
+    made = [step.params for step in store.steps(job.id) if step.key == key]
+    known = [Redo.model_validate(params["redo"]) for params in made if "redo" in params]
+    return max(redo.serial for redo in [params_of(job).redo.get(key, Redo()), *known]) + 1
+
+
 def _redo(store: Store, job: Job, plan: Plan, key: str, **how: Any) -> None:
     params = params_of(job)
-    serial = params.redo.get(key, Redo()).serial + 1
-    redo = params.redo | {key: Redo(serial=serial, **how)}
+    redo = params.redo | {key: Redo(serial=_serial(store, job, key), **how)}
     changes = {"plan": plan, "redo": redo, "confirmed": True, "only": None}
     _keep(store, job, params.model_copy(update=changes))
     store.requeue(job.id)

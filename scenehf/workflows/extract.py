@@ -19,6 +19,7 @@ from jobs.job import Step as Attempt
 from models.errors import ModelError
 from models.pool import Pool
 from models.spec import Host
+from scenehf.layers.adjust import MOST
 from scenehf.layers.engines import ENGINES
 from scenehf.layers.plan import ExtractStep, Plan, PlateStep, StepId
 from scenehf.settings import Settings
@@ -41,11 +42,14 @@ class _Strict(BaseModel):
 
 class Redo(_Strict):
     """How a step is to be done again. base: number of the attempt that is re-matted or refined. strokes: name of the
-    asset with brush strokes (green keeps, red drops). serial: counts requests, so that each is a new attempt."""
+    asset with brush strokes (green keeps, red drops). feather, grow: px, see `layers.adjust`. serial: counts
+    requests, so that each is a new attempt."""
 
     mode: Literal["extract", "rematte", "refine"] = "extract"
     base: int | None = None
     strokes: str | None = None
+    feather: Annotated[float, Field(ge=0, le=MOST)] = 0.0
+    grow: Annotated[float, Field(ge=-MOST, le=MOST)] = 0.0
     serial: int = 0
 
 
@@ -132,7 +136,7 @@ class _Extraction:
         redo = self._params.redo.get(step.id, Redo())
         params: dict[str, Any] = {
             "engine": self._params.engine,
-            "prompt": step.prompt,
+            "prompt": step.prompt if "prompt" in ENGINES[self._params.engine].retries_with else "",
             "redo": redo.model_dump(),
         }
         if isinstance(step, PlateStep):
@@ -211,16 +215,24 @@ class _Extraction:
         return self._context.path(name)
 
     def _do(self, task: _Task, position: int, total: int) -> Attempt:
-        """Run the task unless its chosen attempt already has this result; pause where a person is to look."""
+        """Run the task unless an attempt already has this result; pause where a person is to look."""
         key = task.input_key()
-        attempt = self._chosen.get(task.key)
-        if attempt is None or attempt.input_key != key or attempt.state not in (*FINISHED, "needs_review"):
-            attempt = self._attempt(task, key, position, total)
-            self._chosen[task.key] = attempt
+        attempt = self._made(task.key, key) or self._attempt(task, key, position, total)
+        self._chosen[task.key] = attempt
         if attempt.state not in FINISHED and not self._params.headless:
             raise Paused(_why(attempt))
         self._context.check()
         return attempt
+
+    def _made(self, step: str, key: str) -> Attempt | None:
+        """An attempt with these inputs that came to something: the chosen one, or an older one, chosen again. So
+        undoing an edit of the plan costs nothing."""
+        chosen = self._chosen.get(step)
+        if chosen is None or _has(chosen, key):
+            return chosen
+        store, job_id = self._context.store, self._context.job.id
+        older = [made for made in store.steps(job_id) if made.key == step and _has(made, key)]
+        return store.choose_attempt(job_id, step, older[-1].attempt) if older else None
 
     def _attempt(self, task: _Task, key: str, position: int, total: int) -> Attempt:
         context = self._context
@@ -280,6 +292,10 @@ def report_of(plan: Plan, chosen: dict[str, Attempt]) -> dict[str, Any]:
     scene = chosen.get(SCENE)
     needs_review = [step["id"] for step in steps if step["state"] in ("needs_review", "failed")]
     return {"steps": steps, "needs_review": needs_review, "scene": scene.result if scene else {}}
+
+
+def _has(attempt: Attempt, key: str) -> bool:
+    return attempt.input_key == key and attempt.state in (*FINISHED, "needs_review")
 
 
 def asset_name(key: str, attempt: int, name: str) -> str:

@@ -5,6 +5,7 @@ again. Keys of `files`: "image" is the picture the step works on, "alpha:ID" an 
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from PIL import Image as Picture
 from models.pool import Pool
 from models.requests import Alpha, Image, Mask, Run
 from scenehf.layers import foreground
+from scenehf.layers.adjust import adjusted
 from scenehf.layers.engines import ENGINES, Cut, Engine, ExtractTask, Plate, PlateTask
 from scenehf.layers.plan import separated
 from scenehf.layers.planners import PLANNERS
@@ -55,11 +57,12 @@ class LayerUnits:
         image = _picture(files["image"])
         task = _task(params, image, files)
         engine = self._engine(params["engine"])
-        work = engine.remove_background if params["redo"]["mode"] == "rematte" else engine.extract
-        cut = work(task, run)
+        cut = _cut(engine, task, params["redo"], run)
         run.check()
         earlier = [_alpha(path) for key, path in files.items() if key.startswith("alpha:")]
         checks = check_cut(cut, image, task.box, params["coverage"], earlier)
+        if _is_moved(task, params["redo"]):  # as the person asked: only what cannot be used is said
+            checks = [check for check in checks if check.verdict != "review"]
         if worst(checks) == "fail" and not cut.alpha.any():
             return _verdict(checks), {}
         run.progress(0.85, "Cleaning its colours")
@@ -82,6 +85,20 @@ class LayerUnits:
         if engine_id not in self._engines:
             self._engines[engine_id] = ENGINES[engine_id].build(self._pool)
         return self._engines[engine_id]
+
+
+def _cut(engine: Engine, task: ExtractTask, redo: dict[str, Any], run: Run) -> Cut:
+    """The engine's cut; without strokes, refining moves and softens the earlier outline and asks no engine."""
+    if task.base is not None and _is_moved(task, redo):
+        cut = Cut(task.base)
+    else:
+        cut = (engine.remove_background if redo["mode"] == "rematte" else engine.extract)(task, run)
+    return replace(cut, alpha=adjusted(cut.alpha, redo["grow"], redo["feather"]))
+
+
+def _is_moved(task: ExtractTask, redo: dict[str, Any]) -> bool:
+    """Whether a person only moves or softens the earlier outline."""
+    return redo["mode"] == "refine" and task.keep is None
 
 
 def _task(params: dict[str, Any], image: Image, files: Files) -> ExtractTask:

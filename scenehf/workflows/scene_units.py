@@ -18,7 +18,7 @@ from scenehf.workflows.layer_units import THUMBNAIL_SIDE, Files, Reply
 
 def assemble(params: dict[str, Any], files: Files, run: Run) -> Reply:
     """params: layers (id, name, z, x, y, front to back). files: source, plate, cut:ID. Blobs: ID.png (RGBA, trimmed,
-    its place in data), plate.png, composite.png, thumb.png. Data: layers, max_error and mean_error of 255."""
+    its place in data), plate.png, composite.png, thumb.png. Data: layers, max_error and mean_error of 255, pixels."""
     source = _picture(files["source"])
     plate = _picture(files["plate"]) if "plate" in files else source
     layers = [_layer(row, files[f"cut:{row['id']}"]) for row in params["layers"]]
@@ -38,6 +38,7 @@ def assemble(params: dict[str, Any], files: Files, run: Run) -> Reply:
         "max_error": result.max_error,
         "mean_error": result.mean_error,
         "raised": result.raised,
+        "pixels": source.shape[0] * source.shape[1],
     }
     return data, blobs
 

@@ -311,3 +311,73 @@ def test_what_cannot_be_done_is_refused_in_a_sentence(store, photo, act):
         act(store, job.id)
     assert str(refusal.value).endswith(".")
     assert store.job(job.id).params == before.params
+
+
+def test_edits_of_a_finished_plan_redo_only_what_they_change(store, photo):
+    job = actions.create(store, photo, "coffee.png", params=two())
+    settled(store, job)
+    before = actions.plan_of(store, job.id)
+    actions.edit_step(store, job.id, "cup", name="Red cup")
+    actions.reorder(store, job.id, ["spoon", "cup"])
+    assert store.job(job.id).state == "succeeded"
+    actions.run(store, job.id)
+    settled(store, job, "succeeded")
+    assert dict(attempts(store, job)) == {"cup": 1, "spoon": 1, "plate": 1, "scene": 2}
+    layers = actions.chosen(store, job.id, "scene").result["layers"]
+    assert [layer["name"] for layer in layers] == ["Spoon", "Red cup"]
+
+    actions.remove_step(store, job.id, "spoon")
+    actions.run(store, job.id)
+    settled(store, job, "succeeded")
+    assert [layer["id"] for layer in actions.chosen(store, job.id, "scene").result["layers"]] == ["cup"]
+
+    made = len(attempts(store, job))
+    actions.set_plan(store, job.id, before)  # undone: everything there was is found again
+    actions.run(store, job.id)
+    settled(store, job, "succeeded")
+    assert len(attempts(store, job)) == made
+    assert {step.key: step.attempt for step in store.chosen_steps(job.id)} == dict.fromkeys(
+        ("cup", "spoon", "plate", "scene"), 1
+    )
+
+
+def test_an_outline_is_moved_and_softened_without_asking_the_engine(store, photo):
+    job = actions.create(store, photo, "coffee.png", params=two())
+    settled(store, job)
+    actions.refine(store, job.id, "cup", None, grow=6)
+    settled(store, job, "succeeded")
+    first, grown = (decode_png(store.read(job.id, f"cup/{n}/alpha.png")) > 127 for n in (1, 2))
+    assert (grown | first == grown).all()
+    radius = [np.sqrt(mask.sum() / np.pi) for mask in (first, grown)]
+    assert radius[1] - radius[0] == pytest.approx(6, abs=1)
+    actions.refine(store, job.id, "cup", None, feather=8)
+    settled(store, job, "succeeded")
+    soft = decode_png(store.read(job.id, "cup/3/alpha.png"))
+    assert ((soft > 10) & (soft < 245)).sum() > 3 * ((first != grown).sum() / 6)
+    for nothing in ({}, {"grow": 51}, {"feather": -1}):
+        with pytest.raises(NotPossible):
+            actions.refine(store, job.id, "cup", None, **nothing)
+
+
+def test_a_copy_has_the_photo_and_the_plan_and_waits(store, photo):
+    job = actions.create(store, photo, "coffee.png", params=two())
+    settled(store, job)
+    copy = actions.duplicate(store, job.id)
+    assert copy.state == "needs_review"
+    assert copy.title == "coffee.png copy"
+    assert actions.plan_of(store, copy.id) == actions.plan_of(store, job.id)
+    assert store.read(copy.id, "original") == photo
+    actions.run(store, copy.id)
+    settled(store, copy, "succeeded")
+
+
+def test_a_retry_after_going_back_is_a_new_attempt(store, photo):
+    job = actions.create(store, photo, "coffee.png", params=two())
+    settled(store, job)
+    actions.retry(store, job.id, "cup")
+    settled(store, job, "succeeded")
+    actions.choose(store, job.id, "cup", 1)
+    settled(store, job, "succeeded")
+    actions.retry(store, job.id, "cup")
+    settled(store, job, "succeeded")
+    assert [n for key, n in attempts(store, job) if key == "cup"] == [1, 2, 3]

@@ -23,6 +23,10 @@ let seen = 0; // sequence number of the last event shown
 let round = 0; // grows with every job opened: an answer for an earlier one is dropped
 let state = null;
 let view = null;
+let selected = null; // the step that is looked at
+let undone = []; // what takes back the acts of this page, the last one last
+let shown = null; // the view of the picture
+let waits = null; // the step that last called for attention
 let wake = () => {};
 
 const alertBox = find(".shf-alert");
@@ -32,12 +36,43 @@ const pauseButton = find(".shf-pause");
 const cancelButton = find(".shf-cancel");
 const reason = find(".shf-reason");
 
+const undoButton = find(".shf-revert");
+const jobName = find(".shf-job-name");
+
 const start = startScreen({ onJob: open, say });
-const stage = stageScreen();
-const steps = stepsScreen({ onSelect: (key) => select(key, true), onAct: act });
+const stage = stageScreen({
+  onView(name) {
+    shown = name;
+    if (brush.active && name !== "photo") brush.close();
+    placeTools();
+  },
+  onMove: (...moved) => steps.moved(...moved),
+});
+const marks = marksLayer(stage.viewer, find(".shf-marks"), find(".shf-tray"), {
+  onAdd: (given) => act("add", given),
+  onEdit: (key, hint) => act("edit", { key, ...hint }),
+  onDone: placeTools,
+});
+const brush = brushLayer(stage.viewer, find(".shf-tray"), { onApply: refine, onDone: placeTools });
+const steps = stepsScreen({
+  onSelect: select,
+  onAct: act,
+  onTool: tool,
+  onLook(looks) {
+    stage.look(looks);
+    stage.want("scene");
+  },
+  onCompare(key, a, b) {
+    select(key, false);
+    stage.attempts(a, b);
+    stage.want(b ? "compare" : null);
+  },
+});
 const files = exportScreen({ onExport: (order) => act("export", order) });
 const log = logScreen();
+const timeline = timelineScreen({ onSelect: (key) => select(key, true) });
 const progress = progressScreen();
+const parts = [stage, steps, files, log, timeline];
 
 function say(sentence) {
   alertBox.hidden = !sentence;
@@ -45,8 +80,32 @@ function say(sentence) {
 }
 
 function select(key, look) {
+  if (key !== selected && brush.active) brush.close();
+  selected = key;
   steps.select(key);
   stage.select(key, look);
+  placeTools();
+}
+
+const card = () => view && view.steps && view.steps.find((step) => step.key === selected);
+const idle = () => Boolean(view) && !(PHASES[view.phase] || {}).busy;
+
+/** Boxes and points lie over the photo; they can be moved while nothing runs. */
+function placeTools() {
+  if (!view || !view.steps) return;
+  marks.visible(shown === "photo" && !brush.active);
+  marks.show(view, selected, idle());
+}
+
+/** Begin to draw a box or points, for a new step or for one that there is, or to refine one with the brush. */
+function tool(name, key) {
+  marks.stop();
+  brush.close();
+  if (key) select(key, false);
+  stage.want("photo");
+  if (name === "refine") brush.open(card(), view.photo);
+  else marks.start(name, key);
+  placeTools();
 }
 
 // --- following ------------------------------------------------------------------------------------------------
@@ -56,10 +115,13 @@ function open(id) {
   if (id === job) return;
   job = id || null;
   seen = 0;
-  state = view = null;
+  state = view = selected = null;
+  undone = [];
   round += 1;
   say("");
-  for (const part of [stage, steps, files, log]) part.clear();
+  marks.stop();
+  brush.close();
+  for (const part of parts) part.clear();
   progress.show(false);
   setText(reason, "");
   start.show(!job);
@@ -133,23 +195,40 @@ function show(next) {
   jobSection.hidden = false;
   const phase = PHASES[view.phase] || {};
   jobSection.dataset.phase = view.phase || "";
-  setText(find("h2"), view.title);
+  if (document.activeElement !== jobName) jobName.value = view.title;
+  find("h2").setAttribute("aria-label", view.title);
+  jobName.size = Math.max(6, jobName.value.length);
   badge(find(".shf-title .shf-badge"), view.phase === "planned" ? "planned" : state);
   if (view.error) setText(reason, `${view.error.message} ${view.error.hint}`);
   const decision = view.phase === "review" && view.steps.find((step) => OPEN.includes(step.state));
   runButton.hidden = !phase.run || Boolean(decision);
-  setText(runButton, phase.run || "Run");
+  setText(runButton, [phase.run || "Run", ...cost(view)].join(" · "));
   pauseButton.hidden = !phase.pause;
   cancelButton.hidden = !phase.busy;
   if (view.phase === "planned") setText(reason, "These are the steps. Run them when they look right.");
   if (decision) setText(reason, decides(decision));
   progress.show(Boolean(phase.busy), phase.says);
   if (!view.steps) return; // a job of a kind that has no screen yet: its state and its log are all there is
-  setText(find(".shf-scene"), empty(view) || "");
+  if (phase.busy) {
+    marks.stop();
+    brush.close();
+  }
+  setText(find(".shf-summary"), empty(view) || "");
   files.show(view, !phase.busy);
   steps.show(view, !phase.busy);
+  timeline.show(view);
   stage.show(view);
   follows(first);
+  undoButton.disabled = !idle() || !undone.length;
+  placeTools();
+}
+
+/** Price and time of what Run would do. */
+function cost({ estimate }) {
+  if (!estimate) return [];
+  const { seconds, usd } = estimate;
+  const time = seconds < 90 ? `${Math.max(1, Math.round(seconds))} s` : `${Math.round(seconds / 60)} min`;
+  return [usd ? `$${usd.toFixed(2)}` : "free", ...(seconds ? [`about ${time}`] : [])];
 }
 
 const decides = (step) =>
@@ -160,8 +239,9 @@ const decides = (step) =>
 /** Keep the step in view that matters now: the one that runs, or the one that waits for a person. */
 function follows(first) {
   const now = view.steps.find((step) => step.state === "running" || OPEN.includes(step.state));
-  if (now) select(now.key, false);
-  else if (first && view.steps.length) select(view.steps[0].key, false);
+  const key = now ? now.key : first || !card() ? view.steps[0].key : selected;
+  if (key !== waits || !card()) select(key, false);
+  waits = key;
 }
 
 function empty(shown) {
@@ -171,22 +251,112 @@ function empty(shown) {
 
 // --- acting ---------------------------------------------------------------------------------------------------
 
+// What takes back what changes a step: its present attempt and the plan as it is.
+const STEP_ACTS = ["retry", "rematte", "refine", "plate_retry", "choose"];
+const PLAN_ACTS = ["edit", "add", "remove", "reorder"];
+
+function inverse(verb, given) {
+  if (PLAN_ACTS.includes(verb)) return ["plan", { plan: view.plan }];
+  if (!STEP_ACTS.includes(verb)) return null;
+  const { attempt, layer, whole } = view.steps.find((step) => step.key === given.key);
+  return layer || whole ? ["choose", { key: given.key, attempt, plan: view.plan }] : null;
+}
+
 async function act(verb, given = {}) {
   say("");
+  const back = inverse(verb, given);
   try {
     const answer = await ask("act", verb, job, given);
     if (answer.error) say(answer.error);
+    else if (back) undone.push(back);
   } catch {
     say("The app does not answer. Try again in a moment.");
   }
   wake();
 }
 
-runButton.addEventListener("click", () => act("run"));
+async function undo() {
+  if (!idle() || !undone.length) return false;
+  const [verb, given] = undone.pop();
+  const answer = await ask("act", verb, job, given).catch(() => ({ error: "The app does not answer. Try again in a moment." }));
+  say(answer.error);
+  wake();
+}
+
+async function refine(key, { strokes, feather, grow }) {
+  try {
+    const sent = strokes && (await upload(strokes));
+    await act("refine", { key, strokes: sent && sent.path, feather, grow });
+  } catch {
+    say("The strokes could not be sent. Is the app still running? Try again.");
+  }
+}
+
+function run() {
+  if (runButton.hidden || jobSection.hidden) return false;
+  act("run");
+}
+
+/** Go to the step `by` places on. */
+function step(by) {
+  if (!view || !view.steps || jobSection.hidden) return false;
+  const at = view.steps.findIndex((other) => other.key === selected);
+  const next = view.steps[Math.max(0, Math.min(view.steps.length - 1, at + by))];
+  select(next.key, true);
+  steps.focus(next.key);
+}
+
+/** Go to the view `by` places on. */
+function turn(by) {
+  if (jobSection.hidden) return false;
+  const views = [...find(".shf-views").querySelectorAll("button:not([hidden])")];
+  const at = views.findIndex((button) => button.dataset.view === shown);
+  views[Math.max(0, Math.min(views.length - 1, at + by))].click();
+}
+
+/** Press a button of the selected card, if it is there. */
+function press(name) {
+  const button = find(`.shf-card.is-selected .${name}`);
+  if (!button || button.hidden || jobSection.hidden) return false;
+  button.click();
+}
+
+const adds = (name) => () => (find(".shf-add").hidden || jobSection.hidden ? false : tool(name, null));
+
+keyboard({
+  Enter: run,
+  Escape() {
+    if (brush.active) return brush.close();
+    if (!cancelButton.hidden && !jobSection.hidden) return act("cancel");
+    return false;
+  },
+  a: () => press("shf-accept"),
+  r: () => press("shf-retry"),
+  e: () => press("shf-refine"),
+  v: () => press("shf-eye"),
+  b: adds("box"),
+  p: adds("points"),
+  Delete: () => press("shf-remove"),
+  ArrowUp: () => step(-1),
+  ArrowDown: () => step(1),
+  ArrowLeft: () => turn(-1),
+  ArrowRight: () => turn(1),
+  "Alt+ArrowUp": () => steps.move(selected, -1),
+  "Alt+ArrowDown": () => steps.move(selected, 1),
+  "Mod+z": () => (undoButton.disabled ? false : void undo()),
+});
+
+runButton.addEventListener("click", run);
 pauseButton.addEventListener("click", () => act("pause"));
 cancelButton.addEventListener("click", () => act("cancel"));
+undoButton.addEventListener("click", undo);
 find(".shf-new").addEventListener("click", () => open(null));
 find(".shf-alert button").addEventListener("click", () => say(""));
+jobName.addEventListener("change", () => act("rename", { title: jobName.value }));
+jobName.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") jobName.value = view.title;
+  if (event.key === "Escape" || event.key === "Enter") jobName.blur();
+});
 
 document.addEventListener("visibilitychange", () => wake());
 window.addEventListener("scenehf:open", (event) => {

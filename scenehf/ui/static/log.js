@@ -1,6 +1,6 @@
-// The log and the progress line above it.
+// The log, the timeline, and the progress line above them.
 
-const LINES_KEPT = 5000; // in the page; the store keeps them all
+const LINES_KEPT = 200; // in the page; the store keeps them all
 
 function logScreen() {
   const lines = find(".shf-lines");
@@ -64,6 +64,40 @@ function progressScreen() {
     },
     say(words) {
       setText(doing, words);
+    },
+  };
+}
+
+/** Every attempt of every step as a bar as long as it took, in the order of time. */
+function timelineScreen({ onSelect }) {
+  const list = find(".shf-timeline");
+  let shown = "";
+
+  function bar({ step, attempt }) {
+    const seconds = attempt.seconds ?? Math.max(0, Date.now() / 1000 - attempt.started);
+    const button = make("button", "", null, make("span", "", step.name));
+    button.type = "button";
+    button.title = `${step.name}, attempt ${attempt.attempt}: ${seconds.toFixed(1)} s, ${STATE_WORDS[attempt.state].toLowerCase()}`;
+    button.setAttribute("aria-label", button.title);
+    button.addEventListener("click", () => onSelect(step.key));
+    const row = make("li", "", null, button);
+    row.dataset.state = attempt.state;
+    row.style.flexGrow = Math.max(0.05, seconds);
+    return row;
+  }
+
+  return {
+    show(view) {
+      const runs = view.steps.flatMap((step) => step.attempts.map((attempt) => ({ step, attempt })));
+      const begun = runs.filter(({ attempt }) => attempt.started).sort((a, b) => a.attempt.started - b.attempt.started);
+      const signature = JSON.stringify(begun.map(({ step, attempt }) => [step.name, attempt.attempt, attempt.state, attempt.ended]));
+      if (signature === shown) return;
+      shown = signature;
+      list.replaceChildren(...begun.map(bar));
+    },
+    clear() {
+      shown = "";
+      list.replaceChildren();
     },
   };
 }

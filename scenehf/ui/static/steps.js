@@ -1,125 +1,175 @@
-// The step cards. A card lives as long as its step, so that focus and pictures stay while it changes.
+// The list of step cards, front to back: selecting, ordering by drag or key, and how layers lie in the scene.
 
-const ACTION_WORDS = { extract: "Cut out", plate: "Paint the background", scene: "Check that it adds up", plan: "Planning" };
-const THUMB = { width: 62, height: 50 }; // px inside the frame of a card's picture, see layers.css
-const RETRIED = ["extract", "plate"];
-const FINISHED = ["needs_review", "failed", "done", "accepted", "cancelled"];
-
-function stepsScreen({ onSelect, onAct }) {
+function stepsScreen({ onSelect, onAct, onTool, onLook, onCompare }) {
   const list = find(".shf-steps");
   const count = find(".shf-count");
+  const add = find(".shf-add");
   const cards = new Map();
+  const looks = new Map(); // key -> {hidden, opacity, dx, dy}: how the scene view draws a layer
   let selected = null;
-  let photo = null;
+  let alone = null; // the one layer shown, if any
+  let view = null;
+  let idle = false;
+  let dragged = null;
 
-  function newCard(key) {
-    const thumb = make("img");
-    thumb.alt = "";
-    const number = make("span", "shf-number");
-    const picture = make("span", "shf-thumb", null, thumb, number);
-    const name = make("strong", "shf-name");
-    const what = make("span", "shf-what");
-    const state = make("span", "shf-badge");
-    const head = make("button", "shf-card-head", null, picture, make("span", "shf-card-text", null, name, what), state);
-    head.type = "button";
-    head.addEventListener("click", () => onSelect(key));
-    const findings = make("ul", "shf-findings");
-    const accept = make("button", "shf-accept", "Accept");
-    const retry = make("button", "shf-retry", "Retry");
-    for (const [button, verb] of [[accept, "accept"], [retry, "retry"]]) {
-      button.type = "button";
-      button.addEventListener("click", () => onAct(verb, { key }));
+  const layers = () => view.steps.filter((step) => step.action === "extract");
+  const lastPlate = () => view.steps.findLast((step) => step.action === "plate");
+
+  const on = {
+    select: (key) => onSelect(key, true),
+    act: onAct,
+    tool: onTool,
+    compare: onCompare,
+    look(key, change) {
+      looks.set(key, { ...looks.get(key), ...change });
+      alone = null;
+      changed();
+    },
+    solo(key) {
+      alone = alone === key ? null : key;
+      changed();
+    },
+  };
+
+  function changed() {
+    fill();
+    onLook(scene());
+  }
+
+  /** How the scene is drawn now; the plate goes by the name "plate". */
+  function scene() {
+    const plate = lastPlate();
+    const names = new Map(view.steps.map((step) => [step.key, step === plate ? "plate" : step.key]));
+    const drawn = new Map();
+    for (const [key, name] of names) drawn.set(name, { ...looks.get(key), ...(alone ? { hidden: key !== alone } : {}) });
+    return drawn;
+  }
+
+  function fill() {
+    const extractions = layers();
+    const plate = lastPlate();
+    const drawn = scene();
+    for (const step of view.steps) {
+      const file = view.scene && (step === plate ? view.scene.plate : step.layer);
+      cards.get(step.key).fill({ ...step, download: file && file.download }, extractions.indexOf(step) + 1, view.photo, view.engine, {
+        selected: step.key === selected,
+        idle,
+        others: extractions.filter((other) => other.key !== step.key),
+        inScene: Boolean(view.scene && (step === plate || view.scene.layers.some((layer) => layer.key === step.key))),
+        look: drawn.get(step === plate ? "plate" : step.key) || {},
+        alone: alone === step.key,
+      });
     }
-    const buttons = make("div", "shf-card-buttons", null, accept, retry);
-    const row = make("li", "shf-card", null, head, findings, buttons);
-    return { row, thumb, number, name, what, state, head, findings, accept, retry, buttons };
+    setText(count, extractions.length ? `${extractions.length} ${extractions.length === 1 ? "layer" : "layers"}, front to back` : "");
+    add.hidden = !(idle && view.plan);
   }
 
-  function fill(card, step, number, idle) {
-    card.row.dataset.state = step.state;
-    card.row.dataset.action = step.action;
-    card.row.classList.toggle("is-selected", step.key === selected);
-    card.head.setAttribute("aria-pressed", String(step.key === selected));
-    setText(card.number, number ? String(number) : "");
-    setText(card.name, step.name);
-    setText(card.what, describe(step));
-    badge(card.state, step.state);
-    fillThumb(card.thumb, step);
-    fillFindings(card.findings, step);
-    card.accept.hidden = !(idle && step.state === "needs_review");
-    card.retry.hidden = !(idle && RETRIED.includes(step.action) && FINISHED.includes(step.state));
-    card.accept.setAttribute("aria-label", `Accept ${step.name}`);
-    card.retry.setAttribute("aria-label", `Retry ${step.name}`);
-    card.buttons.hidden = card.accept.hidden && card.retry.hidden;
+  // --- order ---------------------------------------------------------------------------------------------------
+
+  const order = () => [...list.children].map((row) => row.dataset.key).filter((key) => cards.get(key).node.dataset.action === "extract");
+
+  function reorder() {
+    const keys = order();
+    if (keys.join() !== layers().map((step) => step.key).join()) onAct("reorder", { keys });
   }
 
-  /** What the step made; before that, the part of the photo that it will take. */
-  function fillThumb(thumb, step) {
-    const planned = !step.thumb && step.box;
-    setPicture(thumb, step.thumb || (planned && photo.small));
-    thumb.hidden = !thumb.dataset.url;
-    thumb.classList.toggle("is-planned", Boolean(planned));
-    thumb.removeAttribute("style");
-    if (!planned) return;
-    const [x0, y0, x1, y1] = step.box;
-    const scale = Math.max(THUMB.width / ((x1 - x0) * photo.width), THUMB.height / ((y1 - y0) * photo.height));
-    thumb.style.width = `${photo.width * scale}px`;
-    thumb.style.height = `${photo.height * scale}px`;
-    thumb.style.left = `${THUMB.width / 2 - ((x0 + x1) / 2) * photo.width * scale}px`;
-    thumb.style.top = `${THUMB.height / 2 - ((y0 + y1) / 2) * photo.height * scale}px`;
+  /** Move a layer by so many places among the layers. */
+  function move(key, by) {
+    const keys = layers().map((step) => step.key);
+    const from = keys.indexOf(key);
+    const to = from + by;
+    if (!idle || from < 0 || to < 0 || to >= keys.length) return;
+    keys.splice(to, 0, ...keys.splice(from, 1));
+    onAct("reorder", { keys });
   }
 
-  function describe(step) {
-    const words = [ACTION_WORDS[step.action]];
-    if (step.attempts > 1) words.push(`attempt ${step.attempt} of ${step.attempts}`);
-    if (step.seconds) words.push(`${step.seconds.toFixed(1)} s`);
-    return words.join(" · ");
+  function drag(card) {
+    const { grip, node, key } = card;
+    grip.addEventListener("pointerdown", (event) => {
+      if (event.button) return;
+      event.preventDefault();
+      grip.focus();
+      grip.setPointerCapture(event.pointerId);
+      dragged = key;
+      node.classList.add("is-dragged");
+    });
+    grip.addEventListener("pointermove", (event) => {
+      if (dragged !== key) return;
+      const others = [...list.children].filter((row) => row !== node && row.dataset.action === "extract");
+      const before = others.find((row) => event.clientY < row.getBoundingClientRect().top + row.offsetHeight / 2);
+      const place = before || (others.at(-1) && others.at(-1).nextElementSibling);
+      if (place !== node && place !== node.nextElementSibling) list.insertBefore(node, place);
+    });
+    const drop = (keep) => () => {
+      if (dragged !== key) return;
+      dragged = null;
+      node.classList.remove("is-dragged");
+      if (keep) reorder();
+      show();
+    };
+    grip.addEventListener("pointerup", drop(true));
+    grip.addEventListener("pointercancel", drop(false));
+    grip.addEventListener("keydown", (event) => {
+      const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+      if (!by) return;
+      event.preventDefault();
+      event.stopPropagation();
+      move(key, by);
+    });
   }
 
-  /** Checks that did not pass, each with its figure and what to try; or why the step failed. */
-  function fillFindings(node, step) {
-    const findings = (step.checks || []).map((check) => ({
-      figure: `${check.name} ${Number(check.value.toPrecision(3))}, wanted ${check.limit}`,
-      advice: check.advice,
-    }));
-    if (step.error) findings.push({ figure: step.error.message, advice: step.error.hint });
-    const signature = JSON.stringify(findings);
-    if (node.dataset.signature === signature) return;
-    node.dataset.signature = signature;
-    node.replaceChildren(
-      ...findings.map((found) => make("li", "", null, make("b", "", found.figure), make("span", "", found.advice))),
-    );
+  function show() {
+    const keys = new Set(view.steps.map((step) => step.key));
+    for (const [key, card] of cards) {
+      if (keys.has(key)) continue;
+      card.node.remove();
+      cards.delete(key);
+    }
+    view.steps.forEach((step, index) => {
+      if (!cards.has(step.key)) {
+        const card = newCard(step.key, on);
+        cards.set(step.key, card);
+        drag(card);
+      }
+      const { node } = cards.get(step.key);
+      // Moving a node takes its focus away: only what lies elsewhere is moved, and never under a pointer that drags.
+      if (!dragged && list.children[index] !== node) list.insertBefore(node, list.children[index] || null);
+    });
+    fill();
   }
+
+  find(".shf-add-box").addEventListener("click", () => onTool("box", null));
+  find(".shf-add-points").addEventListener("click", () => onTool("points", null));
 
   return {
-    show(view, idle) {
-      photo = view.photo;
-      const layers = view.steps.filter((step) => step.action === "extract");
-      setText(count, layers.length ? `${layers.length} ${layers.length === 1 ? "layer" : "layers"}, front to back` : "");
-      const keys = new Set(view.steps.map((step) => step.key));
-      for (const [key, card] of cards) {
-        if (keys.has(key)) continue;
-        card.row.remove();
-        cards.delete(key);
-      }
-      view.steps.forEach((step, index) => {
-        if (!cards.has(step.key)) cards.set(step.key, newCard(step.key));
-        const card = cards.get(step.key);
-        fill(card, step, layers.indexOf(step) + 1, idle);
-        if (list.children[index] !== card.row) list.insertBefore(card.row, list.children[index] || null);
-      });
+    show(next, isIdle) {
+      view = next;
+      idle = isIdle;
+      show();
     },
     select(key) {
       selected = key;
-      for (const [other, card] of cards) {
-        card.row.classList.toggle("is-selected", other === key);
-        card.head.setAttribute("aria-pressed", String(other === key));
-      }
+      if (view) fill();
     },
+    /** Put the keyboard on a card and bring it into view. */
+    focus(key) {
+      const card = cards.get(key);
+      if (!card) return;
+      card.pick.focus({ preventScroll: true });
+      card.node.scrollIntoView({ block: "nearest" });
+    },
+    move,
+    moved: (key, dx, dy) => {
+      looks.set(key, { ...looks.get(key), dx, dy });
+      onLook(scene());
+    },
+    toggle: (key) => on.look(key, { hidden: !(looks.get(key) || {}).hidden }),
     clear() {
       cards.clear();
+      looks.clear();
       list.replaceChildren();
-      selected = null;
+      selected = alone = view = dragged = null;
+      add.hidden = true;
     },
   };
 }

@@ -1,24 +1,31 @@
 """The Layers tab: drop a photo, see the plan, watch it run, judge the steps, take the files home."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from jobs.job import Asset, Job, Step
+from jobs.job import Job
 from jobs.store import Store
 from scenehf.errors import NotPossible
-from scenehf.layers.plan import ExtractStep, Plan, PlateStep
+from scenehf.layers.engines import ENGINES
 from scenehf.pixels import Limits
-from scenehf.ui.images import EXAMPLE, EXAMPLES, SIDES, example_path, png_size, url_of
+from scenehf.ui.images import EXAMPLE, EXAMPLES, example_path
 from scenehf.ui.refusals import NOT_OURS, told
 from scenehf.ui.theme import read
 from scenehf.ui.watch import Watch
 from scenehf.workflows import actions
-from scenehf.workflows.extract import EXPORT, FINISHED, PLAN, SCENE, SOURCE, ExportOrder, asset_name
+from scenehf.workflows.extract import ExportOrder
 
-SCRIPTS = ("page.js", "start.js", "depth.js", "stage.js", "steps.js", "files.js", "log.js", "layers.js")
-SMALL, LARGE = SIDES
+# Page code, in the order in which it is read: small words first, the tab itself last.
+SCRIPTS = (
+    "page.js", "start.js",
+    "sheets.js", "paint.js", "hands.js", "viewer.js", "scene.js", "stage.js",
+    "tray.js", "boxmark.js", "pointmark.js", "boxtool.js", "pointstool.js", "marks.js",
+    "strokes.js", "veil.js", "brush.js",
+    "cards.js", "attempts.js", "steps.js", "export.js", "log.js", "keys.js", "layers.js",
+)  # fmt: skip
 
 Json = dict[str, Any]
 Message = list[Any]  # what the page passes to a server function: always one list
@@ -41,7 +48,7 @@ def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: 
 
     def act(message: Message) -> Json:
         verb, job_id, given = str(message[0]), str(message[1]), dict(message[2])
-        return told(lambda: _act(store, verb, job_id, given))
+        return told(lambda: _act(store, uploads, verb, job_id, given))
 
     where = "It goes to the machine that runs this app." if public else "It stays on this machine."
     template = read("layers.html").replace("<!--where-->", where).replace("<!--examples-->", _examples())
@@ -53,36 +60,6 @@ def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: 
         apply_default_css=False,
         elem_id="layers",
     )
-
-
-def describe(store: Store, job: Job) -> Json:
-    """How a job of this kind stands, as the page draws it."""
-    params = actions.params_of(job)
-    attempts = store.steps(job.id)
-    chosen = {step.key: step for step in attempts if step.chosen}
-    assets = {asset.name: asset for asset in store.assets(job.id)}
-    width, height = png_size(store.path(job.id, SOURCE))
-    plan = params.plan
-    keys = [PLAN] if plan is None else [*(step.id for step in plan.steps), SCENE]
-    cards = []
-    for key in keys:
-        planned = plan.step(key) if plan and key != SCENE else None
-        count = sum(step.key == key for step in attempts)
-        cards.append(_card(key, planned, chosen.get(key), count, assets))
-    return {
-        "phase": _phase(job, plan, params.confirmed),
-        "scene": plan.scene if plan else "",
-        "photo": {
-            "url": url_of(assets[SOURCE], side=LARGE),
-            "small": url_of(assets[SOURCE], side=SMALL),
-            "width": width,
-            "height": height,
-        },
-        "steps": cards,
-        "files": _files(job, chosen.get(EXPORT), assets),
-        "order": (params.export or ExportOrder(formats=("zip", "psd"))).model_dump(mode="json"),
-        "depth": _depth(chosen.get(SCENE), cards, assets),
-    }
 
 
 def _create(store: Store, uploads: Path, limits: Limits, path: str, name: str) -> Job:
@@ -102,108 +79,98 @@ def uploaded(uploads: Path, path: str) -> Path:
     return real
 
 
-def _act(store: Store, verb: str, job_id: str, given: Json) -> Json:
+def _act(store: Store, uploads: Path, verb: str, job_id: str, given: Json) -> Json:
     """One act of a person on a job."""
-    if verb == "run":
-        actions.run(store, job_id)
-    elif verb == "accept":
-        actions.accept(store, job_id, str(given["key"]))
-    elif verb == "retry":
-        actions.retry(store, job_id, str(given["key"]))
-    elif verb == "export":
-        actions.export(store, job_id, ExportOrder.model_validate(given))
-    elif verb == "pause":
-        store.request_pause(job_id)
-    elif verb == "cancel":
-        store.request_cancel(job_id)
+    if verb in EDITS:
+        EDITS[verb](store, job_id, given)
+        _apply(store, job_id)
+    elif verb == "refine":
+        _refine(store, uploads, job_id, given)
+    elif verb == "duplicate":
+        return {"job": actions.duplicate(store, job_id).id}
+    elif verb in ACTS:
+        ACTS[verb](store, job_id, given)
     else:
         raise NotPossible(NOT_OURS)
     return {}
 
 
-def _phase(job: Job, plan: Plan | None, confirmed: bool) -> str:
-    """planning, planned, unplanned, running, review, succeeded, failed or cancelled: what the page offers."""
-    if job.state in ("queued", "running"):
-        return "planning" if plan is None else "running"
-    if job.state == "needs_review":
-        if plan is None:
-            return "unplanned"
-        return "review" if confirmed else "planned"
-    return job.state
+def _edit(store: Store, job_id: str, given: Json) -> None:
+    changes = {name: given[name] for name in ("name", "prompt", "box", "points") if name in given}
+    actions.edit_step(store, job_id, str(given["key"]), **changes)
 
 
-def _card(
-    key: str,
-    planned: ExtractStep | PlateStep | None,
-    step: Step | None,
-    attempts: int,
-    assets: dict[str, Asset],
-) -> Json:
-    """One step: what the plan says of it, and what its chosen attempt came to."""
-    fixed = {PLAN: ("Reading the photo", "plan"), SCENE: ("Put together", "scene")}
-    name, action = (planned.name, planned.action) if planned else fixed[key]
-    card: Json = {
-        "key": key,
-        "name": name,
-        "action": action,
-        "box": planned.box if isinstance(planned, ExtractStep) else None,
-        "state": step.state if step else "pending",
-        "attempts": attempts,
-    }
-    if step is None:
-        return card
-    checks = [check for check in step.result.get("checks", []) if check["verdict"] != "pass"]
-    seconds = step.ended - step.started if step.ended and step.started else None
-    card |= {"attempt": step.attempt, "error": step.error, "checks": checks, "seconds": seconds}
-    if step.state in (*FINISHED, "needs_review", "failed"):
-        card |= _pictures(key, step, assets)
-    return card
+def _add(store: Store, job_id: str, given: Json) -> None:
+    actions.add_extraction(
+        store,
+        job_id,
+        name=str(given.get("name") or "Object"),
+        box=given.get("box"),
+        points=given.get("points") or (),
+    )
 
 
-def _pictures(key: str, step: Step, assets: dict[str, Asset]) -> Json:
-    """Addresses of the attempt's pictures, as far as it has them. layer: also its place, in px of the photo."""
-
-    def find(name: str) -> Asset | None:
-        return assets.get(asset_name(key, step.attempt, name))
-
-    found: Json = {}
-    if thumb := find("thumb.png"):
-        found["thumb"] = url_of(thumb)
-    if cut := find("cut.png"):
-        found["layer"] = {place: step.result[place] for place in ("x", "y", "width", "height")}
-        found["layer"]["url"] = url_of(cut, side=LARGE)
-    if alpha := find("alpha.png"):
-        found["mask"] = url_of(alpha, side=LARGE)
-    if whole := find("plate.png" if key != SCENE else "composite.png"):
-        found["whole"] = url_of(whole, side=LARGE)
-    return found
+def _refine(store: Store, uploads: Path, job_id: str, given: Json) -> None:
+    drawn = uploaded(uploads, str(given["strokes"])) if given.get("strokes") else None
+    try:
+        actions.refine(
+            store,
+            job_id,
+            str(given["key"]),
+            drawn.read_bytes() if drawn else None,
+            feather=float(given.get("feather") or 0),
+            grow=float(given.get("grow") or 0),
+        )
+    finally:
+        if drawn:
+            drawn.unlink(missing_ok=True)
 
 
-def _files(job: Job, step: Step | None, assets: dict[str, Asset]) -> list[Json]:
-    """What the last export wrote, in the order written."""
-    if step is None or step.state not in FINISHED:
-        return []
-    stem = Path(job.title).stem or "scene"
-    files = []
-    for name, length in step.result["files"].items():
-        if asset := assets.get(asset_name(EXPORT, step.attempt, name)):
-            saved = f"{stem}-{name.replace('/', '-')}"
-            files.append({"name": name, "bytes": length, "url": url_of(asset, download=saved)})
-    return files
+def _retry(store: Store, job_id: str, given: Json) -> None:
+    hints = {name: given.get(name) for name in ("box", "points", "prompt")}
+    actions.retry(store, job_id, str(given["key"]), **hints)
 
 
-def _depth(scene: Step | None, cards: list[Json], assets: dict[str, Asset]) -> Json | None:
-    """The scene to be tilted: its plate, and its layers back to front, each with its place in px of the photo."""
-    if scene is None or scene.state not in FINISHED:
-        return None
-    places = {card["key"]: card.get("layer") for card in cards}
-    layers = []
-    for row in reversed(scene.result["layers"]):
-        asset = assets.get(asset_name(SCENE, scene.attempt, f"{row['id']}.png"))
-        if asset and (place := places.get(row["id"])):
-            layers.append(place | {"url": url_of(asset, side=LARGE), "name": row["name"]})
-    plate = assets[asset_name(SCENE, scene.attempt, "plate.png")]
-    return {"plate": url_of(plate, side=LARGE), "layers": layers}
+def _rename(store: Store, job_id: str, given: Json) -> None:
+    title = str(given["title"]).strip()[:200]
+    if not title:
+        raise NotPossible("A job needs a name.")
+    store.set_title(job_id, title)
+
+
+def _apply(store: Store, job_id: str) -> None:
+    """A finished scene follows its plan at once where that costs nothing; else it waits for Run."""
+    job = store.job(job_id)
+    if job.state == "succeeded" and ENGINES[actions.params_of(job).engine].where == "local":
+        actions.run(store, job_id)
+
+
+Act = Callable[[Store, str, Json], object]
+
+# What changes the plan.
+EDITS: dict[str, Act] = {
+    "edit": _edit,
+    "add": _add,
+    "remove": lambda store, job, given: actions.remove_step(store, job, str(given["key"])),
+    "reorder": lambda store, job, given: actions.reorder(store, job, list(map(str, given["keys"]))),
+    "plan": lambda store, job, given: actions.set_plan(store, job, dict(given["plan"])),
+}
+ACTS: dict[str, Act] = {
+    "run": lambda store, job, _: actions.run(store, job),
+    "accept": lambda store, job, given: actions.accept(store, job, str(given["key"])),
+    "retry": _retry,
+    "rematte": lambda store, job, given: actions.remove_background(store, job, str(given["key"])),
+    "plate_retry": lambda store, job, given: actions.plate_and_retry(
+        store, job, str(given["key"]), list(map(str, given["removes"]))
+    ),
+    "choose": lambda store, job, given: actions.choose(
+        store, job, str(given["key"]), int(given["attempt"]), given.get("plan")
+    ),
+    "rename": _rename,
+    "export": lambda store, job, given: actions.export(store, job, ExportOrder.model_validate(given)),
+    "pause": lambda store, job, _: store.request_pause(job),
+    "cancel": lambda store, job, _: store.request_cancel(job),
+}
 
 
 def _examples() -> str:

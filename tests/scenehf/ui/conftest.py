@@ -10,13 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from jobs.host import Host
 from jobs.runner import Runner
 from jobs.store import Store
 from scenehf.settings import load
 from scenehf.worker import WORKFLOWS
+
+expect.set_options(timeout=15_000)  # ms: two busy cores are slow
 
 UNITS = "tests.scenehf.ui.units:units"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

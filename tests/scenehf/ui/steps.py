@@ -1,18 +1,41 @@
 """What a person does on the page, in the words of the tests."""
 
+import re
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 
 def give(page: Page, file: Path) -> None:
     """Choose a photo and wait for its plan."""
     page.get_by_label("Photo", exact=True).set_input_files(file)
-    expect(page.get_by_role("button", name="Run", exact=True)).to_be_visible()
+    wait_for(page, "Plan ready")
 
 
 def run(page: Page) -> None:
-    page.get_by_role("button", name="Run", exact=True).click()
+    """Press the button that says what it costs."""
+    button = page.locator(".shf-run")
+    expect(button).to_have_text(re.compile(r"^Run · free · about \d+ s$"))
+    button.click()
+
+
+def finish(page: Page) -> None:
+    """Run the plan and accept what the stand-in engine is never sure of."""
+    run(page)
+    wait_for(page, "Needs review")
+    page.locator(".shf-accept:visible").click()
+    wait_for(page, "Done")
+
+
+def card(page: Page, number: int) -> Locator:
+    """The card of the step at this place, from 0."""
+    return page.locator(".shf-card").nth(number)
+
+
+def select(page: Page, number: int) -> Locator:
+    """Open that card."""
+    card(page, number).locator(".shf-what").click()
+    return card(page, number)
 
 
 def wait_for(page: Page, state: str) -> None:

@@ -1,13 +1,12 @@
 """Following a job survives whatever happens to the page, and a person's word reaches the work at once."""
 
-import time
-
 from playwright.sync_api import expect
 
 from tests.scenehf.ui.conftest import QUICK, SLOW, eventually
-from tests.scenehf.ui.steps import give, job_of, log_lines, run, wait_for
+from tests.scenehf.ui.steps import card, give, job_of, log_lines, run, select, wait_for
+from tests.scenehf.ui.units import HOSTILE
 
-CANCEL_SECONDS = 2.0  # on a busy machine; a quiet one needs a third of it
+TITLE = "<script>window.pwned=4</script><img src=x onerror=window.pwned=5>${window.pwned=6}"
 
 
 def told(store, job):
@@ -42,10 +41,8 @@ def test_cancel_pause_and_go_on(new_page, url, store, photos):
     job = job_of(page)
     run(page)
     expect(page.locator(".shf-card").first.locator(".shf-badge")).to_have_text("Running")
-    began = time.monotonic()
     page.get_by_role("button", name="Cancel").click()
     wait_for(page, "Cancelled")
-    assert time.monotonic() - began < CANCEL_SECONDS
     assert store.job(job).state == "cancelled"
     page.get_by_role("button", name="Run again").click()
     expect(page.locator(".shf-card").first.locator(".shf-badge")).to_have_text("Running")
@@ -76,30 +73,44 @@ def test_a_cut_line_is_said_and_mended_without_a_lost_line(new_page, url, store,
 def test_names_are_only_names(new_page, url, store, photos):
     page = new_page(url)
     give(page, photos[QUICK])
-    store.set_title(
-        job_of(page), "<script>window.pwned=4</script><img src=x onerror=window.pwned=5>${window.pwned=6}"
-    )
+    store.set_title(job_of(page), TITLE)
     run(page)
     wait_for(page, "Needs review")
-    expect(page.locator(".shf-title h2")).to_contain_text("<script>window.pwned=4</script>")
-    expect(page.locator(".shf-card").nth(1)).to_contain_text("<script>window.pwned=1</script>")
+    expect(page.get_by_label("Name of the job")).to_have_value(TITLE)
+    expect(card(page, 1).locator(".shf-name")).to_have_value(HOSTILE[:80])
+    for field, text in ((".shf-name", HOSTILE), (".shf-prompt", HOSTILE * 2)):
+        for number in (0, 1):
+            inside = select(page, number).locator(field)
+            inside.fill(text)
+            inside.press("Enter")
+    page.get_by_label("Name of the job").fill(f"{TITLE} {HOSTILE}")
+    page.get_by_label("Name of the job").press("Enter")
+    eventually(lambda: HOSTILE in store.job(job_of(page)).title)
+    page.reload()
+    wait_for(page, "Needs review")
+    expect(select(page, 1).locator(".shf-prompt")).to_have_value((HOSTILE * 2)[:500])
     page.get_by_role("tab", name="History").click()
-    expect(page.locator(".shf-jobs li").first).to_contain_text("${window.pwned=6}")
+    expect(page.locator("#history").get_by_text("${window.pwned=6}").first).to_be_visible()
     assert page.evaluate("window.pwned") is None
     assert page.locator("#layers script, #history script").count() == 0
 
 
-def test_the_page_hears_of_an_event_soon(new_page, url, store, photos):
-    page = new_page(url)
-    give(page, photos[SLOW])
-    run(page)
-    wait_for(page, "Running")
-    job, delays = job_of(page), []
-    for number in range(5):
-        store.append(job, "log", {"text": f"mark {number}"})
-        began = time.monotonic()
-        page.get_by_text(f"mark {number}", exact=True).wait_for()
-        delays.append(time.monotonic() - began)
-    assert sorted(delays)[2] < 0.6  # on a busy machine; half of it on a quiet one
-    page.get_by_role("button", name="Cancel").click()
-    wait_for(page, "Cancelled")
+def test_nine_tabs_of_one_browser_all_follow(new_page, url, store, photos):
+    first = new_page(url)
+    give(first, photos[SLOW])
+    run(first)
+    wait_for(first, "Running")
+    job = job_of(first)
+    pages = [first]
+    for _ in range(8):
+        page = first.context.new_page()
+        page.goto(f"{url}?job={job}")
+        pages.append(page)
+    for page in pages:
+        wait_for(page, "Running")
+    store.append(job, "log", {"text": "a mark for all"})
+    for page in pages:
+        page.get_by_text("a mark for all", exact=True).wait_for()
+    pages[-1].get_by_role("button", name="Cancel").click()
+    for page in pages:
+        wait_for(page, "Cancelled")

@@ -1,0 +1,45 @@
+// The keyboard: what each key does in the open tab. No key does anything while somebody types, or in a hidden tab.
+
+const KEYS = [
+  ["Enter", "run, or go on"],
+  ["Esc", "leave a tool, or cancel the run"],
+  ["A", "accept the step"],
+  ["R", "retry the step"],
+  ["E", "refine the step with the brush"],
+  ["↑ ↓", "the step before, the step after"],
+  ["← →", "the view before, the view after"],
+  ["Alt ↑ ↓", "move the layer forward, back"],
+  ["B / P", "add a layer by a box / by clicks"],
+  ["V", "hide or show the layer in the scene"],
+  ["Del", "take the step out of the plan"],
+  ["Ctrl Z", "undo"],
+  ["+ − 0 1", "on the picture: zoom in, out, fit, single pixels"],
+];
+
+/** on: a map from a key's name ("Enter", "a", "ArrowUp", "Alt+ArrowUp", "Mod+z") to what it does; false: not now. */
+function keyboard(on) {
+  const dialog = find(".shf-help");
+  find("dl", dialog).append(...KEYS.flatMap(([key, what]) => [make("dt", "", key), make("dd", "", what)]));
+  find(".shf-keys").addEventListener("click", () => dialog.showModal());
+
+  const types = (node) => node.matches("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable=true]");
+  // A key that the focused part of the page has a use for is left to it.
+  const owns = (node, key) => node.closest("button, a, summary, label, [role=slider]") && (key === "Enter" || key === " ");
+
+  function press(event) {
+    if (!element.isConnected) {
+      document.removeEventListener("keydown", press);
+      return;
+    }
+    const { target } = event;
+    if (!inView() || event.defaultPrevented || dialog.open || types(target) || owns(target, event.key)) return;
+    const outside = target !== document.body && !element.contains(target);
+    if (outside) return;
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    const name = `${event.ctrlKey || event.metaKey ? "Mod+" : ""}${event.altKey ? "Alt+" : ""}${key}`;
+    if (key === "?") dialog.showModal();
+    else if (!on[name] || on[name]() === false) return;
+    event.preventDefault();
+  }
+  document.addEventListener("keydown", press);
+}
