@@ -1,39 +1,79 @@
-// The large picture: the photo with its boxes, what a step made of it, its mask, or the scene that tilts.
+// What the picture shows: the photo, what runs now, a step's layer or alpha, two of them compared, or the whole scene.
 
-function stageScreen() {
+const GROUND_WORDS = { checks: "checks", black: "black", white: "white" };
+
+/** onView(name): another view is shown. onMove(key, dx, dy): a person moved a layer of the scene, px of the photo. */
+function stageScreen({ onView = () => {}, onMove = () => {} } = {}) {
   const stage = find(".shf-stage");
-  const figure = find("figure", stage);
-  const photo = find(".shf-photo");
-  const boxes = find(".shf-boxes");
-  const sheet = find(".shf-sheet");
-  const picture = find("img", sheet);
-  const caption = find(".shf-caption");
   const views = find(".shf-views");
-  const depth = depthPicture(find(".shf-depth"));
+  const caption = find(".shf-caption");
   const buttons = [...views.querySelectorAll("button")];
+  const viewer = pictureViewer(stage, find("canvas", stage));
+  const scene = sceneView(viewer, stage, { onMove, onChange: draw });
+  const zoom = zoomGroup(viewer, find(".shf-zoom"), {
+    onMode: draw,
+    onTilt(is) {
+      scene.tilting = is;
+      if (is) stage.focus({ preventScroll: true }); // so that the arrow keys tilt it
+      draw();
+    },
+    onGround: draw,
+  });
   let view = null;
   let selected = null;
   let live = null;
   let wanted = null; // what a person asked to see; null: whatever fits the moment
+  let pair = null; // two attempts of the selected step that are compared
+  let shown = "";
 
-  const card = () => (view ? view.steps.find((step) => step.key === selected) : null);
+  const card = () => view.steps.find((step) => step.key === selected);
+  const whole = (picture) => ({ x: 0, y: 0, width: view.photo.width, height: view.photo.height, ...picture });
+  const pane = (...sheets) => ({ sheets, checker: true, ground: zoom.ground });
 
-  /** Which views there are now, each with what it shows. */
+  /** What a step or an attempt of it came to, as a pane; null: it has no picture. */
+  function made(step) {
+    if (step && step.layer) return pane(step.layer);
+    return step && step.whole ? pane(whole(step.whole)) : null;
+  }
+
+  /** Which views there are now, each with what it shows: {panes, caption}. */
   function available() {
+    const { photo, phase } = view;
     const step = card();
-    const found = { photo: { caption: view.scene } };
-    if (live && view.phase === "running") found.live = { url: live, caption: "What is being worked on" };
-    if (step && step.layer) found.layer = { ...step.layer, caption: step.name };
-    else if (step && step.whole) found.layer = { url: step.whole, caption: step.name };
-    if (step && step.mask) found.mask = { url: step.mask, caption: `Mask of ${step.name}: white is kept` };
-    if (view.depth) found.depth = { scene: view.depth, caption: "Move the pointer over the picture to tilt it." };
+    const original = pane(whole({ url: photo.url, full: photo.full }));
+    const found = { photo: { panes: [original], caption: `${photo.width} × ${photo.height} px` } };
+    if (live && ["running", "planning"].includes(phase)) {
+      found.live = { panes: [pane(whole({ url: live, contain: true }))], caption: "What is being worked on" };
+    }
+    const result = made(step);
+    if (result) found.layer = { panes: [result], caption: placeOf(step) };
+    if (step && step.mask) found.alpha = { panes: [pane(whole(step.mask))], caption: `Alpha of ${step.name}: white is kept` };
+    const both = pair ? attemptsOf(step) : null;
+    if (both) found.compare = { panes: both, caption: `${step.name}: attempt ${pair[0]} left, attempt ${pair[1]} right` };
+    else if (result) found.compare = { panes: [original, result], caption: `Left the photo, right ${step.name}` };
+    if (view.scene) found.scene = { panes: [pane(...scene.sheetsOf(view.scene, photo))], caption: sceneCaption() };
     return found;
   }
+
+  function attemptsOf(step) {
+    const both = pair.map((number) => made(((step && step.attempts) || []).find((one) => one.attempt === number)));
+    return both.every(Boolean) ? both : null;
+  }
+
+  function placeOf(step) {
+    const { layer } = step;
+    return layer ? `${step.name}, ${layer.width} × ${layer.height} px at ${layer.x}, ${layer.y}` : step.name;
+  }
+
+  const sceneCaption = () =>
+    scene.tilting
+      ? "Move the pointer over the picture, or press the arrow keys, to tilt it."
+      : "Drag a layer to move it, double-click to put it back. Shift and the arrow keys move the selected one.";
 
   function pick(found) {
     if (wanted && found[wanted]) return wanted;
     if (found.live) return "live";
-    if (view.phase === "succeeded" && found.depth) return "depth";
+    if (view.phase === "succeeded" && found.scene) return "scene";
     if (view.phase === "review" && found.layer) return "layer";
     return "photo";
   }
@@ -42,80 +82,163 @@ function stageScreen() {
     if (!view) return;
     const found = available();
     const name = pick(found);
-    const shown = found[name];
     for (const button of buttons) {
       button.hidden = !found[button.dataset.view];
       button.setAttribute("aria-pressed", String(button.dataset.view === name));
     }
-    views.hidden = Object.keys(found).length < 2;
     stage.dataset.view = name;
-    figure.style.aspectRatio = `${view.photo.width} / ${view.photo.height}`;
-    figure.style.setProperty("--ratio", view.photo.width / view.photo.height);
-    setPicture(photo, view.photo.url);
-    boxes.hidden = name !== "photo";
-    sheet.hidden = !shown.url;
-    if (shown.url) place(shown);
-    depth.show(shown.scene, view.photo);
-    setText(caption, shown.caption || "");
-  }
-
-  function place(shown) {
-    setPicture(picture, shown.url);
-    const part = shown.x !== undefined;
-    picture.classList.toggle("is-placed", part);
-    if (part) placeOn(picture, shown, view.photo);
-    else picture.removeAttribute("style");
-    picture.alt = shown.caption;
-  }
-
-  function drawBoxes() {
-    const steps = view.steps.filter((step) => step.action === "extract" && step.box);
-    boxes.replaceChildren(
-      ...steps.map((step) => {
-        const [x0, y0, x1, y1] = step.box;
-        const number = view.steps.filter((other) => other.action === "extract").indexOf(step) + 1;
-        const box = make("div", "shf-box", null, make("span", "", `${number} ${step.name}`));
-        box.classList.toggle("is-selected", step.key === selected);
-        box.classList.toggle("is-low", y0 < 0.06);
-        box.style.left = `${100 * x0}%`;
-        box.style.top = `${100 * y0}%`;
-        box.style.width = `${100 * (x1 - x0)}%`;
-        box.style.height = `${100 * (y1 - y0)}%`;
-        return box;
-      }),
-    );
+    stage.style.setProperty("--ratio", view.photo.width / view.photo.height);
+    scene.shown(name === "scene");
+    viewer.base(found[name].panes, view.photo, name);
+    const [first] = found[name].panes;
+    const bare = name === "scene" ? first.sheets[0].opacity < 1 : name === "compare" || (name === "layer" && Boolean(card().layer));
+    zoom.offer({ mode: name === "compare", tilt: name === "scene", ground: bare });
+    if (!buttons[0].disabled) setText(caption, found[name].caption);
+    if (name === shown) return;
+    shown = name;
+    onView(name);
   }
 
   for (const button of buttons) {
     button.addEventListener("click", () => {
+      if (button.dataset.view === "compare") pair = null;
       wanted = button.dataset.view;
       draw();
     });
   }
 
+  // While a tool shows a picture of its own there is no other view to go to.
+  viewer.onGuest((is) => {
+    for (const button of buttons) button.disabled = is;
+    setText(caption, "");
+    draw();
+  });
+
   return {
+    viewer,
+    shown: () => shown,
+    /** Go to the view `by` places on among those that there are. */
+    turn(by) {
+      const there = buttons.filter((button) => !button.hidden && !button.disabled);
+      const next = there[there.findIndex((button) => button.dataset.view === shown) + by];
+      if (!view || !next) return false;
+      next.click();
+    },
     show(next) {
-      if (view && view.phase !== next.phase) wanted = null;
+      if (view && (view.phase !== next.phase || view.id !== next.id)) wanted = null;
       view = next;
-      drawBoxes();
       draw();
     },
+    /** look: a person asks to see the step, in the kind of view that is open if that shows steps. */
     select(key, look) {
+      if (key !== selected) pair = null;
       selected = key;
-      if (look) wanted = "layer";
-      if (!view) return;
-      drawBoxes();
+      scene.select(key);
+      if (look && !["layer", "alpha", "compare"].includes(shown)) wanted = "layer";
       draw();
     },
+    /** A picture of the work, of all of the photo or of a part. The one before stays until it is here. */
     preview(url) {
       live = url;
       draw();
     },
+    want(name) {
+      wanted = name;
+      draw();
+    },
+    /** Compare two attempts of the selected step by number; without numbers: photo and result again. */
+    attempts(a, b) {
+      pair = a === null || a === undefined ? null : [a, b];
+      if (pair) wanted = "compare";
+      draw();
+    },
+    look(map) {
+      scene.look(map || {});
+      draw();
+    },
     clear() {
-      view = live = wanted = selected = null;
-      setPicture(photo, null);
-      setPicture(picture, null);
-      depth.show(undefined);
+      view = live = wanted = selected = pair = null;
+      shown = "";
+      scene.look({});
+      scene.select(null);
+      scene.shown(false);
+      viewer.clear();
+      setText(caption, "");
+    },
+  };
+}
+
+/** Buttons of the zoom, and those that belong to one view: how two are compared, tilt, what lies under a layer. */
+function zoomGroup(viewer, group, { onMode, onTilt, onGround }) {
+  let ground = "checks";
+
+  function button(text, label, act) {
+    const made = make("button", "", text);
+    made.type = "button";
+    if (label) made.setAttribute("aria-label", label);
+    made.addEventListener("click", () => act(made));
+    return made;
+  }
+
+  const swatch = button(null, "", () => {
+    const names = Object.keys(GROUND_WORDS);
+    ground = names[(names.indexOf(ground) + 1) % names.length];
+    labelSwatch();
+    onGround();
+  });
+  swatch.className = "shf-ground";
+  swatch.append(make("i"));
+
+  function labelSwatch() {
+    swatch.dataset.ground = ground;
+    swatch.title = `Transparent areas: ${GROUND_WORDS[ground]}`;
+    swatch.setAttribute("aria-label", `${swatch.title}. Change`);
+  }
+
+  const tilt = button("Tilt", "", () => press(tilt, tilt.getAttribute("aria-pressed") !== "true"));
+
+  function press(node, is) {
+    node.setAttribute("aria-pressed", String(is));
+    onTilt(is);
+  }
+
+  const modes = { wipe: button("Wipe", "", () => setMode("wipe")), split: button("Side by side", "", () => setMode("split")) };
+
+  function setMode(mode) {
+    viewer.mode = mode;
+    for (const [name, node] of Object.entries(modes)) node.setAttribute("aria-pressed", String(name === mode));
+    onMode();
+  }
+
+  const percent = button("100 %", "", () => {
+    if (Math.abs(viewer.scale * window.devicePixelRatio - 1) < 0.005) viewer.fit();
+    else viewer.zoomTo(1 / window.devicePixelRatio);
+  });
+  percent.className = "shf-percent";
+  const fit = button("Fit", "Fit the picture", () => viewer.fit());
+  const modeGroup = make("div", "shf-modes", null, modes.wipe, modes.split);
+  const steps = make("div", "shf-zooms", null);
+  steps.append(button("−", "Zoom out", () => viewer.zoomStep(-1)), percent, button("+", "Zoom in", () => viewer.zoomStep(1)), fit);
+  group.replaceChildren(swatch, tilt, modeGroup, steps);
+
+  viewer.onFrame(() => {
+    const figure = 100 * viewer.scale * window.devicePixelRatio;
+    setText(percent, `${figure < 10 ? figure.toFixed(1) : Math.round(figure)} %`);
+    percent.setAttribute("aria-label", `Zoom ${percent.textContent}. Switch between single pixels and the whole picture`);
+    fit.setAttribute("aria-pressed", String(viewer.fitted()));
+  });
+  labelSwatch();
+  tilt.setAttribute("aria-pressed", "false");
+  for (const [name, node] of Object.entries(modes)) node.setAttribute("aria-pressed", String(name === "wipe"));
+
+  return {
+    get ground() {
+      return ground;
+    },
+    offer(which) {
+      modeGroup.hidden = !which.mode;
+      tilt.hidden = !which.tilt;
+      swatch.hidden = !which.ground;
     },
   };
 }
