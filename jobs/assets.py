@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from jobs.database import dumps
 from jobs.errors import NoSuchAsset, StoreError
 from jobs.events import Events
 from jobs.files import SHA256, AssetFiles, Source, typed_errors
@@ -75,6 +76,11 @@ class Assets(Events):
         if row is None:
             raise NoSuchAsset(f"Job {job_id} has no asset {name!r}.")
         return Asset(*row)
+
+    def named(self, job_ids: Sequence[str], name: str) -> dict[str, Asset]:
+        """The asset of this name of each of these jobs that has one, by the job's id."""
+        sql = f"{SELECT} WHERE job_id IN (SELECT value FROM json_each(?)) AND name = ?"  # noqa: S608
+        return {row["job_id"]: Asset(*row) for row in self.rows(sql, (dumps(list(job_ids)), name))}
 
     def read(self, job_id: str, name: str) -> bytes:
         """The bytes, compared with their hash: NoSuchAsset, StoreDamaged."""

@@ -5,7 +5,7 @@ import secrets
 import threading
 import time
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from jobs.assets import AssetItem, Assets, Kept
@@ -103,23 +103,29 @@ class Queue(Assets):
         state: str | None = None,
         kind: str | None = None,
         search: str | None = None,
+        until: str | None = None,
     ) -> list[Job]:
-        """Newest first; `before` is the id of the last job of the page before; `search` a part of the title."""
-        terms = {
-            "id < ?": before,
-            "state = ?": state,
-            "kind = ?": kind,
-            "instr(search, ?)": search and fold(search),
-        }
-        given = {term: value for term, value in terms.items() if value is not None}
-        where = f"WHERE {' AND '.join(given)}" if given else ""
+        """Newest first; `before` is the id of the last job of the page before; `search` a part of the title.
+
+        until: the id of the oldest job that is wanted, for a page whose ends are known.
+        """
+        where, values = _where(state, kind, search, {"id < ?": before, "id >= ?": until})
         # The inner query is answered from an index alone; only the page itself is read from the table.
         found = self.rows(
             "SELECT * FROM job WHERE id IN"  # noqa: S608 -- the terms are ours, the values are bound
             f" (SELECT id FROM job {where} ORDER BY id DESC LIMIT ?) ORDER BY id DESC",
-            (*given.values(), limit),
+            (*values, limit),
         )
         return [_job(row) for row in found]
+
+    def count_jobs(self, state: str | None = None, kind: str | None = None, search: str | None = None) -> int:
+        """How many jobs `list_jobs` would find."""
+        where, values = _where(state, kind, search)
+        return int(self.row(f"SELECT count(*) FROM job {where}", values)[0])  # noqa: S608 -- as above
+
+    def kinds(self) -> list[str]:
+        """The kinds that there are jobs of."""
+        return [row[0] for row in self.rows("SELECT DISTINCT kind FROM job ORDER BY kind")]
 
     def counts(self) -> dict[str, int]:
         """How many jobs are in each state."""
@@ -285,6 +291,23 @@ SELECT key, attempt, position, name, EXISTS(
   AND spend.state IN('submitting', 'uncertain')) AS paid
 FROM step WHERE job_id = ? AND state = 'running' ORDER BY position
 """
+
+
+def _where(
+    state: str | None, kind: str | None, search: str | None, more: Mapping[str, str | None] | None = None
+) -> tuple[str, tuple[str, ...]]:
+    """The clause for the given ones of these filters, and the values to bind."""
+    # With other filters the plus keeps SQLite from the index of states: it would look up every row of that state in
+    # the table, where the index of titles answers by itself. Of 10,000 jobs that is 12 ms against 2 ms.
+    alone = kind is None and not search
+    terms: dict[str, str | None] = {
+        **(more or {}),
+        "state = ?" if alone else "+state = ?": state,
+        "kind = ?": kind,
+        "instr(search, ?)": fold(search) if search else None,
+    }
+    given = {term: value for term, value in terms.items() if value is not None}
+    return (f"WHERE {' AND '.join(given)}" if given else ""), tuple(given.values())
 
 
 def _job(row: Any) -> Job:

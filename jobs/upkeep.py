@@ -104,6 +104,10 @@ class Upkeep(Steps):
             self.ballast.make()
         return Cleaned(deleted, running, max(0, freed))
 
+    def cleanable(self, older_than_hours: float) -> int:
+        """How many jobs `clean` would delete that have not changed for so long."""
+        return len(self._cleanable(older_than_hours, None))
+
     def shrink(self) -> None:
         """Give the database's unused pages and its log back to the disk; in portions, as for the events."""
         unused, before = self._unused_pages(), -1

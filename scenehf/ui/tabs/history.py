@@ -1,64 +1,224 @@
-"""The History tab: the newest jobs of every kind, to open again or to delete."""
+"""The History tab: every job of every kind, newest first, to find, open, copy, rename and delete."""
 
+import threading
+import time
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
-from jobs.errors import NoSuchAsset, NoSuchJob
+from jobs.errors import NoSuchJob, StoreError
 from jobs.job import Job
+from jobs.queue import fold
 from jobs.store import Store
+from jobs.upkeep import DiskUse
+from scenehf.errors import NotPossible
 from scenehf.ui.images import url_of
-from scenehf.ui.refusals import told
+from scenehf.ui.refusals import NOT_OURS, told
 from scenehf.ui.theme import read
+from scenehf.workflows import actions
 
-NEWEST = 50  # jobs on the page
+SCRIPTS = (
+    "page.js", "history_rows.js", "history_window.js", "history_rename.js", "history_bin.js", "history_clean.js",
+    "history.js",
+)  # fmt: skip
+OWN = 50  # jobs that a browser remembers as its own (page.js)
+PAGE = 1000  # rows in one answer at most
+TITLE = 200  # characters
+AGES = (1, 7, 30)  # days after which jobs may be cleaned away
+LOOK, SHARE = 5.0, 50  # the disk is measured every 5 s at most, and for at most a 50th of the time
+
+Json = dict[str, Any]
+Message = list[Any]  # what the page passes to a server function: always one list
 
 
 def build(store: Store, *, public: bool) -> gr.HTML:
-    """The tab's one component. public: strangers share this app, so a browser sees only the jobs it made itself."""
+    """The tab's one component. public: strangers share this app, so a browser sees only the jobs it made or opened."""
+    disk = _Disk(store)
 
-    def jobs(message: list[Any]) -> dict[str, Any]:
-        return {"jobs": listed(store, [str(job_id) for job_id in message[0]], public=public)}
+    def seen(own: list[str], wanted: Json) -> Seen:
+        return Seen(store, own if public else None, **wanted)
 
-    def delete(message: list[Any]) -> dict[str, Any]:
-        return told(lambda: {"freed": store.delete_job(str(message[0]))})
+    def jobs(message: Message) -> Json:
+        own, wanted, before, limit = message
+        return told(lambda: _page(seen(own, wanted), before, int(limit)))
+
+    def fresh(message: Message) -> Json:
+        own, wanted, ranges = message
+        return told(lambda: _parts(seen(own, wanted), ranges))
+
+    def facts(message: Message) -> Json:
+        return told(lambda: _facts(store, disk, message[0] if public else None))
+
+    def rename(message: Message) -> Json:
+        return told(lambda: {"title": _rename(store, str(message[0]), str(message[1]))})
+
+    def duplicate(message: Message) -> Json:
+        return told(lambda: {"job": actions.duplicate(store, str(message[0])).id})
+
+    def remove(message: Message) -> Json:
+        return {"kept": _remove(store, [str(job_id) for job_id in message[0]])}
+
+    def cleanable(message: Message) -> Json:
+        return told(lambda: {"jobs": store.cleanable(24.0 * _age(message[0], public=public))})
+
+    def clean(message: Message) -> Json:
+        try:
+            return told(lambda: _clean(store, 24.0 * _age(message[0], public=public)))
+        finally:
+            disk.forget()
 
     return gr.HTML(
         None,
         html_template=read("history.html"),
-        js_on_load=read("page.js", "history.js"),
-        server_functions=[jobs, delete],
+        js_on_load=read(*SCRIPTS),
+        server_functions=[jobs, fresh, facts, rename, duplicate, remove, cleanable, clean],
         apply_default_css=False,
         elem_id="history",
     )
 
 
-def listed(store: Store, own: list[str], *, public: bool) -> list[dict[str, Any]]:
-    """The lines of the list. own: the jobs that the asking browser made or opened, newest first."""
-    jobs = _known(store, own[:NEWEST]) if public else store.list_jobs(NEWEST)
-    return [_row(store, job) for job in jobs]
+@dataclass(frozen=True)
+class Seen:
+    """The jobs that a browser may see and asks for.
+
+    own: the ids it knows, where it may see no others. state, kind: "" is any. search: a part of the title.
+    """
+
+    store: Store
+    own: list[str] | None
+    state: str = ""
+    kind: str = ""
+    search: str = ""
+
+    def rows(self, limit: int, before: str | None = None, until: str | None = None) -> list[Json]:
+        """Newest first; of ids below `before`, down to and with `until`."""
+        limit = max(1, min(PAGE, limit))
+        if self.own is None:
+            filters = (self.state or None, self.kind or None, self.search or None)
+            found = self.store.list_jobs(limit, before, *filters, until)
+        else:
+            within = [j for j in self._own() if (not before or j.id < before) and j.id >= (until or "")]
+            found = within[:limit]
+        return _rows(self.store, found)
+
+    def count(self) -> int:
+        """How many there are."""
+        if self.own is not None:
+            return len(self._own())
+        return self.store.count_jobs(self.state or None, self.kind or None, self.search or None)
+
+    def _own(self) -> list[Job]:
+        return [
+            job
+            for job in known(self.store, self.own or [])
+            if self.state in ("", job.state)
+            and self.kind in ("", job.kind)
+            and fold(self.search) in fold(job.title)
+        ]
 
 
-def _row(store: Store, job: Job) -> dict[str, Any]:
-    try:
-        thumb = url_of(store.asset(job.id, "thumb.png"))
-    except NoSuchAsset:
-        thumb = None
-    return {
-        "id": job.id,
-        "kind": job.kind,
-        "title": job.title,
-        "state": job.state,
-        "created": job.created,
-        "thumb": thumb,
-    }
-
-
-def _known(store: Store, job_ids: list[str]) -> list[Job]:
+def known(store: Store, job_ids: list[str]) -> list[Job]:
+    """The jobs of these ids that are still there, newest first."""
     found = []
-    for job_id in job_ids:
+    for job_id in {str(job_id) for job_id in job_ids[:OWN]}:
         try:
             found.append(store.job(job_id))
         except NoSuchJob:  # deleted, perhaps in another tab
             continue
-    return found
+    return sorted(found, key=lambda job: job.id, reverse=True)
+
+
+def _rows(store: Store, jobs: list[Job]) -> list[Json]:
+    """What the page draws of each job."""
+    ids = [job.id for job in jobs]
+    thumbs, seconds = store.named(ids, "thumb.png"), store.seconds(ids)
+    return [
+        {
+            "id": job.id,
+            "kind": job.kind,
+            "title": job.title,
+            "state": job.state,
+            "created": job.created,
+            "seconds": seconds.get(job.id),
+            "thumb": url_of(thumbs[job.id]) if job.id in thumbs else None,
+        }
+        for job in jobs
+    ]
+
+
+def _page(seen: Seen, before: str | None, limit: int) -> Json:
+    return {"jobs": seen.rows(limit, before), "total": seen.count()}
+
+
+def _parts(seen: Seen, ranges: list[list[str | None]]) -> Json:
+    """How these stretches of the list stand now: the one in view, and what is new above it."""
+    return {"parts": [seen.rows(PAGE, before, until) for before, until in ranges[:2]], "total": seen.count()}
+
+
+def _facts(store: Store, disk: "_Disk", own: list[str] | None) -> Json:
+    """How many jobs there are and of which kinds, and what the disk says, which is no business of strangers."""
+    if own is not None:
+        jobs = known(store, own)
+        return {"jobs": len(jobs), "kinds": sorted({job.kind for job in jobs})}
+    use = disk.use()
+    taken = use.database + use.assets + use.temporary
+    return {"jobs": store.count_jobs(), "kinds": store.kinds(), "bytes": taken, "free": use.free}
+
+
+def _rename(store: Store, job_id: str, title: str) -> str:
+    """The title as it is kept: on one line, without space around it."""
+    kept = " ".join(title.split())
+    if not kept:
+        raise NotPossible("A job needs a name.")
+    if len(kept) > TITLE:
+        raise NotPossible(f"A name has at most {TITLE} characters.")
+    return store.set_title(job_id, kept).title
+
+
+def _remove(store: Store, job_ids: list[str]) -> dict[str, str]:
+    """Delete these jobs; why not, for those that stay."""
+    kept = {}
+    for job_id in job_ids:
+        try:
+            store.delete_job(job_id)
+        except NoSuchJob:  # somebody was faster
+            continue
+        except StoreError as error:
+            kept[job_id] = str(error)
+    return kept
+
+
+def _age(days: Any, *, public: bool) -> int:
+    if public or days not in AGES:
+        raise NotPossible(NOT_OURS)
+    return int(days)
+
+
+def _clean(store: Store, hours: float) -> Json:
+    done = store.clean(hours)
+    return {"jobs": done.jobs, "freed": done.bytes}
+
+
+class _Disk:
+    """What the store takes on the disk, measured now and then: it means a look at every file."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._turn = threading.Lock()
+        self._until = 0.0
+        self._use: DiskUse | None = None
+
+    def use(self) -> DiskUse:
+        """As it was a moment ago."""
+        with self._turn:
+            began = time.monotonic()
+            if self._use is None or began >= self._until:
+                self._use = self._store.disk_use()
+                took = time.monotonic() - began
+                self._until = began + took + max(LOOK, SHARE * took)
+            return self._use
+
+    def forget(self) -> None:
+        """Measure at the next look."""
+        self._until = 0.0
