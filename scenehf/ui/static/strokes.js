@@ -2,7 +2,7 @@
 // It is made of the paths row by row, not of a canvas: no pixel is mixed, and no browser's largest canvas sets a limit.
 
 const STROKE_MARKS = { erase: 0, keep: 1, drop: 2 };
-const STROKE_RGBA = [[], [0, 255, 0, 255], [255, 0, 0, 255]];
+const STROKE_CHANNELS = [null, 1, 0]; // of RGBA, the one that a mark fills besides alpha
 const STRIP = 64; // rows that are packed at a time
 
 /** A stroke is {kind, path: [[x, y, radius], ...]} in px of the photo; each stretch is as wide as its end. */
@@ -85,7 +85,9 @@ async function packed(pixels, width, height) {
       const start = (top + row) * width;
       for (let x = 0; x < width; x += 1) {
         const mark = pixels[start + x];
-        if (mark) bytes.set(STROKE_RGBA[mark], row * (1 + 4 * width) + 1 + 4 * x);
+        if (!mark) continue;
+        const at = row * (1 + 4 * width) + 1 + 4 * x;
+        bytes[at + STROKE_CHANNELS[mark]] = bytes[at + 3] = 255;
       }
     }
     await writer.write(bytes);

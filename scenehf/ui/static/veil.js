@@ -91,12 +91,14 @@ function veilOf(photo) {
     return veilSheet(columns, rows, (index) => 1 / (1 + Math.exp((outline[index] - grow) / spread)));
   }
 
-  function stretch({ kind }, from, to, radius) {
+  /** Points of one width as one line: painting a whole stroke again then costs little more than its last stretch. */
+  function line({ kind }, points, radius) {
     context.lineWidth = 2 * radius;
     context.beginPath();
-    context.moveTo(from[0], from[1]);
+    context.moveTo(points[0][0], points[0][1]);
     // A line of no length has no round ends in some browsers.
-    context.lineTo(to[0] + (from === to ? 0.01 : 0), to[1]);
+    if (points.length === 1) context.lineTo(points[0][0] + 0.01, points[0][1]);
+    for (const [x, y] of points.slice(1)) context.lineTo(x, y);
     context.globalCompositeOperation = "destination-out";
     context.strokeStyle = "#000";
     context.stroke();
@@ -122,11 +124,18 @@ function veilOf(photo) {
       bare = context.createPattern(under, "no-repeat");
       bare.setTransform(new DOMMatrix().scale(1 / scale));
       context.setTransform(scale, 0, 0, scale, 0, 0);
-      context.lineCap = "round";
+      context.lineCap = context.lineJoin = "round";
     },
     /** Paint the part of a stroke that begins at this point of its path. */
     paint(stroke, first = 0) {
-      eachStretch({ path: stroke.path.slice(Math.max(0, first - 1)) }, (...given) => stretch(stroke, ...given));
+      const path = stroke.path.slice(Math.max(0, first - 1));
+      if (path.length === 1) line(stroke, path, path[0][2]);
+      let start = 0;
+      for (let end = 1; end < path.length; end += 1) {
+        if (end + 1 < path.length && path[end + 1][2] === path[end][2]) continue;
+        line(stroke, path.slice(start, end + 1), path[end][2]);
+        start = end;
+      }
     },
   };
 }
