@@ -14,6 +14,7 @@ function viewerHands(stage, canvas, camera) {
   let space = false;
   let hovering = false;
   let wheeled = -Infinity;
+  let steady = ""; // where the wheel last turned, and at which zoom
 
   const taker = () => tool || ground;
 
@@ -120,7 +121,9 @@ function viewerHands(stage, canvas, camera) {
     const factor = Math.exp(-pixels * (event.ctrlKey && Math.abs(pixels) < 50 ? PINCH : WHEEL));
     const wanted = camera.scale() * factor;
     const at = place(event);
+    if (steady !== [at.x, at.y, camera.scale()].join()) camera.asDrawn();
     camera.zoomTo(always || pixels < 0 ? wanted : Math.max(wanted, fit), [at.x, at.y]);
+    steady = [at.x, at.y, camera.scale()].join();
     wheeled = event.timeStamp;
     cursor();
   }

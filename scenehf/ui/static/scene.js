@@ -12,7 +12,7 @@ const ARROW_WAYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], A
 /** onMove(key, dx, dy): a layer was moved, px of the photo. onChange(): the sheets have to be shown again. */
 function sceneView(viewer, stage, { onMove, onChange }) {
   const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
-  let look = {}; // key -> {hidden, opacity, dx, dy}
+  let look = new Map(); // key -> {hidden, opacity, dx, dy}
   let sheets = [];
   let selected = null;
   let dragged = null; // {key, from, start, moved}
@@ -22,7 +22,7 @@ function sceneView(viewer, stage, { onMove, onChange }) {
   let goal = tilt;
   let turning = 0;
 
-  const looks = (key) => look[key] || {};
+  const looks = (key) => look.get(key) || {};
 
   /** Back to front, as the viewer wants them. */
   function sheetsOf(scene, photo) {
@@ -42,9 +42,10 @@ function sceneView(viewer, stage, { onMove, onChange }) {
   }
 
   function put(key, dx, dy) {
-    look = { ...look, [key]: { ...looks(key), dx: Math.round(dx), dy: Math.round(dy) } };
+    const moved = { dx: Math.round(dx), dy: Math.round(dy) };
+    look.set(key, { ...looks(key), ...moved });
     onChange();
-    onMove(key, look[key].dx, look[key].dy);
+    onMove(key, moved.dx, moved.dy);
   }
 
   // --- moving layers --------------------------------------------------------------------------------------------
@@ -85,9 +86,13 @@ function sceneView(viewer, stage, { onMove, onChange }) {
       }
       const sheet = sheets.slice(1).find((one) => one.key === selected);
       if (!sheet) return false;
-      if (event.key === "Home") put(sheet.key, 0, 0);
-      else if (way && event.shiftKey) put(sheet.key, sheet.dx + (way[0] * NUDGE) / viewer.scale, sheet.dy + (way[1] * NUDGE) / viewer.scale);
-      else return false;
+      if (event.key === "Home") {
+        put(sheet.key, 0, 0);
+        return true;
+      }
+      if (!way || !event.shiftKey) return false;
+      const far = Math.max(1, NUDGE / viewer.scale);
+      put(sheet.key, sheet.dx + way[0] * far, sheet.dy + way[1] * far);
       return true;
     },
   };
@@ -129,7 +134,7 @@ function sceneView(viewer, stage, { onMove, onChange }) {
   return {
     sheetsOf,
     look(map) {
-      look = { ...map };
+      look = new Map(map);
     },
     select(key) {
       selected = key;

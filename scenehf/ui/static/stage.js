@@ -152,14 +152,15 @@ function stageScreen({ onView = () => {}, onMove = () => {} } = {}) {
       if (pair) wanted = "compare";
       draw();
     },
+    /** map: a Map of a layer's key, or "plate", to {hidden, opacity, dx, dy}. */
     look(map) {
-      scene.look(map || {});
+      scene.look(map);
       draw();
     },
     clear() {
       view = live = wanted = selected = pair = null;
       shown = "";
-      scene.look({});
+      scene.look();
       scene.select(null);
       scene.shown(false);
       viewer.clear();

@@ -60,6 +60,12 @@ function pictureViewer(stage, canvas) {
     centre.y = clamp(centre.y, photo.height * (0.5 - room), photo.height * (0.5 + room));
   }
 
+  /** Take the picture to lie where it is drawn, on whole device pixels: what a long zoom starts from grows with it. */
+  function asDrawn() {
+    const corner = origin();
+    centre = { x: (paneWidth() / 2 - corner.x) / scale, y: (height / 2 - corner.y) / scale };
+  }
+
   function zoomTo(wanted, at = [paneWidth() / 2, height / 2]) {
     if (!photo) return;
     const fit = fitScale();
@@ -296,7 +302,8 @@ function pictureViewer(stage, canvas) {
   });
   lights.observe(document.body, { attributes: true, attributeFilter: ["class"] });
 
-  const camera = { toPhoto, pan, zoomTo, zoomStep, fit, fitScale, scale: () => scale, fitted: () => fitted, ready: () => Boolean(photo) };
+  const now = { scale: () => scale, fitted: () => fitted, ready: () => Boolean(photo) };
+  const camera = { toPhoto, pan, asDrawn, zoomTo, zoomStep, fit, fitScale, ...now };
   const hands = viewerHands(stage, canvas, camera);
 
   return {
