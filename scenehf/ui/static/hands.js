@@ -26,7 +26,6 @@ function viewerHands(stage, canvas, camera) {
   function cursor() {
     const pans = held ? held.x !== undefined : space;
     canvas.style.cursor = pans ? (held ? "grabbing" : "grab") : (taker() && taker().cursor) || (camera.fitted() ? "default" : "grab");
-    canvas.style.touchAction = camera.fitted() ? "pan-y" : "none";
   }
 
   // --- pointers -------------------------------------------------------------------------------------------------
