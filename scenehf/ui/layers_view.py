@@ -77,7 +77,7 @@ def _card(
         "removes": planned.removes if isinstance(planned, PlateStep) else (),
         "state": step.state if step else "pending",
         "attempt": step.attempt if step else None,
-        "attempts": [_attempt(attempt, pictures) for attempt in attempts],
+        "attempts": [_attempt(attempt, name, pictures) for attempt in attempts],
     }
     if step is None:
         return card
@@ -87,8 +87,8 @@ def _card(
     return card | shown | {"error": step.error, "checks": checks}
 
 
-def _attempt(step: Step, pictures: "_Pictures") -> Json:
-    """One attempt: when it ran, what it measured, and its pictures."""
+def _attempt(step: Step, name: str, pictures: "_Pictures") -> Json:
+    """One attempt of the step that is called `name` by now: when it ran, what it measured, and its pictures."""
     told: Json = {
         "attempt": step.attempt,
         "state": step.state,
@@ -100,7 +100,7 @@ def _attempt(step: Step, pictures: "_Pictures") -> Json:
         "confidence": step.result.get("confidence"),
     }
     finished = step.state in (*FINISHED, "needs_review", "failed")
-    return told | (pictures.of(step) if finished else {})
+    return told | (pictures.of(step, name) if finished else {})
 
 
 def _scene(step: Step | None, cards: list[Json], pictures: "_Pictures") -> Json | None:
@@ -143,12 +143,12 @@ class _Pictures:
             found["download"] = url_of(asset, download=f"{self._stem}-{slug(save)}.png")
         return found
 
-    def of(self, step: Step) -> Json:
+    def of(self, step: Step, name: str) -> Json:
         """The pictures of one attempt, as far as it has them. layer: also its place, in px of the photo."""
         found: Json = {}
         if thumb := self._assets.get(asset_name(step.key, step.attempt, "thumb.png")):
             found["thumb"] = url_of(thumb)
-        if cut := self.find(step.key, step.attempt, "cut.png", save=step.name):
+        if cut := self.find(step.key, step.attempt, "cut.png", save=name):
             found["layer"] = {place: step.result[place] for place in ("x", "y", "width", "height")} | cut
         if mask := self.find(step.key, step.attempt, "alpha.png"):
             found["mask"] = mask

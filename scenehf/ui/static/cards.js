@@ -47,7 +47,8 @@ function newCard(key, on) {
   const state = make("span", "shf-badge");
   const head = make("div", "shf-card-head", null, grip, pick, make("div", "shf-card-text", null, name, what), eye, state);
   head.addEventListener("click", (event) => {
-    if (!event.target.closest("button")) on.select(key, event.target !== name);
+    // The path, since a button may have changed its icon by now and with it what was pressed.
+    if (!event.composedPath().some((node) => node.tagName === "BUTTON")) on.select(key);
   });
 
   const findings = make("ul", "shf-findings");
@@ -141,7 +142,7 @@ function newCard(key, on) {
     prompt.readOnly = !idle;
     const read = engine.inputs.includes("prompt");
     prompt.rows = read ? 2 : 1;
-    prompt.placeholder = read ? "What is it? The engine reads this." : "Prompt (this engine works from the picture alone)";
+    prompt.placeholder = read ? "What is it? The engine reads this." : "Prompt (this engine does not read it)";
     if (document.activeElement !== prompt) prompt.value = step.prompt;
     attempts.fill(step, idle);
     sheet.fill(step, around);

@@ -16,8 +16,8 @@ const KEYS = [
   ["+ − 0 1", "on the picture: zoom in, out, fit, single pixels"],
 ];
 
-/** on: a map from a key's name ("Enter", "a", "ArrowUp", "Alt+ArrowUp", "Mod+z") to what it does; false: not now. */
-function keyboard(on) {
+/** taken(): whether a tool has the keys now. on: a map from a key's name ("Enter", "a", "ArrowUp", "Alt+ArrowUp", "Mod+z") to what it does; false: not now. */
+function keyboard(taken, on) {
   const dialog = find(".shf-help");
   find("dl", dialog).append(...KEYS.flatMap(([key, what]) => [make("dt", "", key), make("dd", "", what)]));
   find(".shf-keys").addEventListener("click", () => dialog.showModal());
@@ -32,7 +32,7 @@ function keyboard(on) {
       return;
     }
     const { target } = event;
-    if (!inView() || event.defaultPrevented || dialog.open || types(target) || owns(target, event.key)) return;
+    if (!inView() || taken() || event.defaultPrevented || dialog.open || types(target) || owns(target, event.key)) return;
     const outside = target !== document.body && !element.contains(target);
     if (outside) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;

@@ -5,6 +5,7 @@ const POLL_IDLE = 1000; // ms while it waits for a person
 const POLL_AWAY = 3000; // ms while nobody looks
 const POLL_LOST = 5000; // ms at most between two tries to reach the server
 const BUSY = ["queued", "running"];
+const SILENT = "The app does not answer. Try again in a moment.";
 const OPEN = ["needs_review", "failed"]; // steps that wait for a person
 
 const PHASES = {
@@ -26,6 +27,7 @@ let view = null;
 let selected = null; // the step that is looked at
 let undone = []; // what takes back the acts of this page, the last one last
 let shown = null; // the view of the picture
+let led = true; // whether the selection goes along with what runs
 let waits = null; // the step that last called for attention
 let wake = () => {};
 
@@ -82,6 +84,7 @@ function say(sentence) {
 function select(key, look) {
   if (key !== selected && brush.active) brush.close();
   selected = key;
+  if (look) led = false;
   steps.select(key);
   stage.select(key, look);
   placeTools();
@@ -117,6 +120,7 @@ function open(id) {
   seen = 0;
   state = view = selected = null;
   undone = [];
+  led = true;
   round += 1;
   say("");
   marks.stop();
@@ -236,9 +240,9 @@ const decides = (step) =>
     ? `${step.name} failed. Retry it, or start again with another photo.`
     : `${step.name} did not pass every check. Accept it as it is, or retry it.`;
 
-/** Keep the step in view that matters now: the one that runs, or the one that waits for a person. */
+/** Keep the step in view that matters now: one that waits for a person, or what runs until a person picks a card. */
 function follows(first) {
-  const now = view.steps.find((step) => step.state === "running" || OPEN.includes(step.state));
+  const now = view.steps.find((step) => (step.state === "running" && led) || OPEN.includes(step.state));
   const key = now ? now.key : first || !card() ? view.steps[0].key : selected;
   if (key !== waits || !card()) select(key, false);
   waits = key;
@@ -262,23 +266,21 @@ function inverse(verb, given) {
   return layer || whole ? ["choose", { key: given.key, attempt, plan: view.plan }] : null;
 }
 
+/** False where it was refused or not heard. */
 async function act(verb, given = {}) {
   say("");
   const back = inverse(verb, given);
-  try {
-    const answer = await ask("act", verb, job, given);
-    if (answer.error) say(answer.error);
-    else if (back) undone.push(back);
-  } catch {
-    say("The app does not answer. Try again in a moment.");
-  }
+  const answer = await ask("act", verb, job, given).catch(() => ({ error: SILENT }));
+  say(answer.error);
+  if (!answer.error && back) undone.push(back);
   wake();
+  return !answer.error;
 }
 
 async function undo() {
   if (!idle() || !undone.length) return false;
   const [verb, given] = undone.pop();
-  const answer = await ask("act", verb, job, given).catch(() => ({ error: "The app does not answer. Try again in a moment." }));
+  const answer = await ask("act", verb, job, given).catch(() => ({ error: SILENT }));
   say(answer.error);
   wake();
 }
@@ -286,14 +288,16 @@ async function undo() {
 async function refine(key, { strokes, feather, grow }) {
   try {
     const sent = strokes && (await upload(strokes));
-    await act("refine", { key, strokes: sent && sent.path, feather, grow });
+    return await act("refine", { key, strokes: sent && sent.path, feather, grow });
   } catch {
     say("The strokes could not be sent. Is the app still running? Try again.");
+    return false;
   }
 }
 
 function run() {
   if (runButton.hidden || jobSection.hidden) return false;
+  led = true;
   act("run");
 }
 
@@ -323,13 +327,15 @@ function press(name) {
 
 const adds = (name) => () => (find(".shf-add").hidden || jobSection.hidden ? false : tool(name, null));
 
-keyboard({
+function escape() {
+  if (cancelButton.hidden || jobSection.hidden) return false;
+  act("cancel");
+}
+
+// A tool that draws has the keys to itself.
+keyboard(() => marks.active || brush.active, {
   Enter: run,
-  Escape() {
-    if (brush.active) return brush.close();
-    if (!cancelButton.hidden && !jobSection.hidden) return act("cancel");
-    return false;
-  },
+  Escape: escape,
   a: () => press("shf-accept"),
   r: () => press("shf-retry"),
   e: () => press("shf-refine"),

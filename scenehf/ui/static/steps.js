@@ -83,6 +83,15 @@ function stepsScreen({ onSelect, onAct, onTool, onLook, onCompare }) {
     onAct("reorder", { keys });
   }
 
+  /** Bring `node` before `place` by moving the others: a node that is moved itself loses the pointer that drags it. */
+  function settle(node, place) {
+    const down = !place || node.compareDocumentPosition(place) & Node.DOCUMENT_POSITION_FOLLOWING;
+    while (node.nextElementSibling !== place) {
+      if (down) list.insertBefore(node.nextElementSibling, node);
+      else list.insertBefore(node.previousElementSibling, node.nextElementSibling);
+    }
+  }
+
   function drag(card) {
     const { grip, node, key } = card;
     grip.addEventListener("pointerdown", (event) => {
@@ -97,8 +106,8 @@ function stepsScreen({ onSelect, onAct, onTool, onLook, onCompare }) {
       if (dragged !== key) return;
       const others = [...list.children].filter((row) => row !== node && row.dataset.action === "extract");
       const before = others.find((row) => event.clientY < row.getBoundingClientRect().top + row.offsetHeight / 2);
-      const place = before || (others.at(-1) && others.at(-1).nextElementSibling);
-      if (place !== node && place !== node.nextElementSibling) list.insertBefore(node, place);
+      const place = before || others.at(-1).nextElementSibling;
+      if (place !== node) settle(node, place);
     });
     const drop = (keep) => () => {
       if (dragged !== key) return;

@@ -30,6 +30,7 @@ def test_from_photo_to_files_by_keyboard_alone(new_page, url, store, photos):
     page.keyboard.press("Alt+ArrowDown")
     job = job_of(page)
     eventually(lambda: [step.id for step in actions.plan_of(store, job).extractions] == ["s2", "s1"])
+    expect(page.get_by_role("button", name="Undo", exact=True)).to_be_enabled()
     page.keyboard.press("Control+z")
     eventually(lambda: [step.id for step in actions.plan_of(store, job).extractions] == ["s1", "s2"])
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from scenehf.layers.validate import Check
 from scenehf.pixels import decode_png, encode_png, thumbnail
 from scenehf.workflows import scene_units
 
@@ -96,15 +97,11 @@ def _work(image: Any, run: Any, shown: Any) -> None:
 
 
 def _check(bad: bool) -> dict[str, Any]:
-    value, verdict = (0.4, "review") if bad else (0.9, "pass")
+    value, verdict = 0.9, "pass"
+    if bad:
+        value, verdict = 0.4, "review"
     advice = "The methods disagree about this object. Look at the outline." if bad else ""
-    return {
-        "name": "confidence",
-        "value": value,
-        "limit": "at least 0.5",
-        "verdict": verdict,
-        "advice": advice,
-    }
+    return Check("confidence", value, "at least 0.5", verdict, advice).as_json()
 
 
 def _ellipse(height: int, width: int) -> Any:
