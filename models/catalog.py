@@ -7,7 +7,15 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from models.requests import FaceDetection, Inpainting, Loaded, MaskGeneration, Matting
+from models.requests import (
+    FaceDetection,
+    FaceLandmarks,
+    Inpainting,
+    Loaded,
+    MaskGeneration,
+    Matting,
+    PortraitRetarget,
+)
 from models.spec import Host, ModelSpec
 
 MEDIAPIPE = "https://github.com/google-ai-edge/mediapipe"
@@ -43,6 +51,27 @@ SPECS: tuple[ModelSpec, ...] = (
         url=MEDIAPIPE,
         memory=10,
         weights=("starter",),
+    ),
+    ModelSpec(
+        id="face-mesh",
+        title="Face landmarks",
+        where="local",
+        accepts=FaceLandmarks,
+        load=_local("face_mesh"),
+        licence="Apache-2.0",
+        url=MEDIAPIPE,
+        memory=30,
+        weights=("starter",),
+    ),
+    ModelSpec(
+        id="mesh-portrait",
+        title="Turning portrait (mesh)",
+        where="local",
+        accepts=PortraitRetarget,
+        load=_local("mesh_portrait"),
+        licence="MIT",
+        url="",
+        memory=200,
     ),
     ModelSpec(
         id="saliency-cut",

@@ -7,6 +7,7 @@ Pixel conventions, everywhere in this package:
     box     (x0, y0, x1, y1) in pixels of the image, origin top left, x1 and y1 exclusive
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
@@ -90,6 +91,65 @@ class FaceDetection(Request[tuple[Face, ...]]):
     """Find faces, largest first."""
 
     image: Image
+
+
+@dataclass(frozen=True, eq=False)
+class FaceMesh:
+    """The landmarks of one face. points: float32 (478, 3), x and y in pixels of the image, z in the same unit,
+    growing away from the viewer; numbered as in MediaPipe's face mesh, the irises last (468 and 473 are their
+    centres). box bounds the points; score in [0, 1]: how surely there is a face.
+    """
+
+    box: Box
+    score: float
+    points: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class FaceLandmarks(Request[tuple[FaceMesh, ...]]):
+    """Find the landmarks of these faces, in their order; one that turns out to be no face is left out."""
+
+    image: Image
+    faces: tuple[Face, ...]
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Where a portrait should look. Degrees relative to the source: +yaw turns to the picture's right, +pitch up,
+    +roll clockwise. pupil_x, pupil_y in [-1, 1]: +1 looks to the picture's right, and up."""
+
+    yaw: float = 0.0
+    pitch: float = 0.0
+    roll: float = 0.0
+    pupil_x: float = 0.0
+    pupil_y: float = 0.0
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """By how much an engine turns a face further than asked for: it divides the asked angles by this."""
+
+    yaw: float = 1.0
+    pitch: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class PortraitRetarget(Request[Iterator[Image]]):
+    """Turn the head and the eyes of a portrait: one cell per pose, in the order of the poses, made as it is taken.
+
+    points: float32 (478, 3), the landmarks of the face that turns (`FaceMesh.points`). size: longer side of a
+    cell in px; the other side keeps the image's shape. alpha: float32 (height, width), what belongs to the person;
+    with it the background stands still. cutout: cells are uint8 (height, width, 4), the person alone (needs alpha);
+    otherwise (height, width, 3).
+    """
+
+    image: Image
+    points: NDArray[np.float32]
+    poses: Sequence[Pose]
+    size: int
+    alpha: Alpha | None = None
+    cutout: bool = False
+    calibration: Calibration = Calibration()
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,104 @@
+"""One portrait, encoded once, and the cell of any pose."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.local.mesh_portrait.eyes import eyes_of
+from models.local.mesh_portrait.field import Motion
+from models.local.mesh_portrait.head import head_of
+from models.local.mesh_portrait.layers import split
+from models.requests import Calibration, Image, PortraitRetarget, Pose
+
+
+def cell_size(image: Image, longer: int) -> tuple[int, int]:
+    """(width, height) of a cell: the shape of the image, its longer side `longer` px."""
+    height, width = image.shape[:2]
+    scale = longer / max(width, height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+class Engine:
+    """Everything about a portrait that its poses share."""
+
+    def __init__(self, request: PortraitRetarget) -> None:
+        import cv2
+
+        self._size = cell_size(request.image, request.size)
+        width, height = self._size
+        scale = width / request.image.shape[1], height / request.image.shape[0]
+        self._image = _resized(request.image, self._size)
+        points = request.points.astype(np.float64)
+        points[:, :2] = (points[:, :2] + 0.5) * scale - 0.5
+        points[:, 2] *= sum(scale) / 2
+        self._head = head_of(points, self._size)
+        self._eyes, lids = eyes_of(self._image, points)
+        self._cutout = request.cutout
+        self._calibration = request.calibration
+        alpha = request.alpha
+        if alpha is not None:
+            alpha = np.clip(cv2.resize(alpha, self._size, interpolation=cv2.INTER_AREA), 0, 1)
+        self._motion = Motion(self._head, alpha, lids)
+        self._background: Image | None = None
+        self._source = self._image
+        if alpha is not None:
+            sheets = split(self._image, alpha)
+            self._source, self._background = sheets.person, sheets.background
+            self._eyes = tuple(eye.on(self._source) for eye in self._eyes)
+        x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+        self._identity = np.dstack([x, y])
+
+    def cell(self, pose: Pose) -> Image:
+        """uint8 (height, width, 3), or (height, width, 4) as a cut-out."""
+        import cv2
+
+        self._look(pose)
+        shift = cv2.resize(self._motion.backward(self._turned(pose)), self._size, interpolation=cv2.INTER_CUBIC)
+        origin = cv2.subtract(self._identity, shift)
+        seen = cv2.remap(self._source, origin, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        if self._background is None:
+            return np.asarray(seen, np.uint8)
+        return _straight(seen) if self._cutout else _over(seen, self._background)
+
+    def least_area(self, pose: Pose) -> float:
+        """min det J of this pose's field."""
+        return self._motion.least_area(self._turned(pose))
+
+    def _turned(self, pose: Pose) -> Pose:
+        by: Calibration = self._calibration
+        return replace(pose, yaw=pose.yaw / by.yaw, pitch=pose.pitch / by.pitch)
+
+    def _look(self, pose: Pose) -> None:
+        """Draw the eyes into the source; their patches are replaced whole, so nothing adds up."""
+        for eye in self._eyes:
+            x0, y0, x1, y1 = eye.box
+            self._source[y0:y1, x0:x1, :3] = eye.looking(pose.pupil_x, pose.pupil_y)
+
+
+def _resized(image: Image, size: tuple[int, int]) -> Image:
+    """A copy of the image at this size."""
+    import cv2
+
+    if image.shape[1::-1] == size:
+        return image.copy()
+    method = cv2.INTER_AREA if size[0] < image.shape[1] else cv2.INTER_CUBIC
+    result: Image = cv2.resize(image, size, interpolation=method)
+    return result
+
+
+def _over(sheet: Image, background: Image) -> Image:
+    """The sheet, colours times alpha, over the background."""
+    import cv2
+
+    clear = cv2.cvtColor(cv2.bitwise_not(sheet[..., 3]), cv2.COLOR_GRAY2RGB)
+    behind = cv2.multiply(background, clear, scale=1 / 255)
+    result: Image = cv2.add(cv2.cvtColor(sheet, cv2.COLOR_RGBA2RGB), behind)
+    return result
+
+
+def _straight(sheet: Image) -> Image:
+    """Colours no longer multiplied by alpha; black where nothing is."""
+    alpha: NDArray[np.float32] = np.maximum(sheet[..., 3:], 1).astype(np.float32)
+    colour = np.minimum(sheet[..., :3] * (255 / alpha) + 0.5, 255)
+    return np.dstack([colour.astype(np.uint8), sheet[..., 3]])

@@ -1,0 +1,135 @@
+"""How every place of the picture moves when the head turns, and how that is turned around for reading pixels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.local.mesh_portrait.head import GRID, Head
+from models.requests import Alpha, Pose
+
+Floats = NDArray[np.float32]
+
+MOST_YAW, MOST_PITCH, MOST_ROLL = 12.0, 10.0, 15.0  # degrees; beyond them the surface begins to fold
+# Where the head's motion ends, in half faces around the middle of the head: inner edge, outer edge. Without a
+# matte the background has to take up the motion, so it ends earlier.
+REACH_WITH_MATTE, REACH_WITHOUT = (1.7, 2.6), (1.0, 1.9)
+HEAD_SHAPE = (1.30, 1.42)  # the head with its hair is wider and higher than the face
+HEAD_ABOVE = 0.18  # face heights: the middle of the head lies above that of the face
+NECK = (-0.05, 0.80)  # face heights below the chin: motion fades between these
+BORDER = 0.06  # of the longer side: what the frame cuts off does not move
+INVERSIONS = 4  # fixed-point steps; after four the error is below a tenth of a pixel
+
+
+@dataclass(frozen=True)
+class Lid:
+    """One eyelid: its middle in px, how far it reaches, and how much of the eye's lift it follows, in px."""
+
+    x: float
+    y: float
+    across: float
+    along: float
+    follow: float
+
+
+def smoothstep(low: float, high: float, value: Floats) -> Floats:
+    """0 below `low`, 1 above `high`, smooth between."""
+    t = np.clip((value - low) / (high - low), 0, 1)
+    return (t * t * (3 - 2 * t)).astype(np.float32)
+
+
+def motion_weight(head: Head, alpha: Alpha | None) -> Floats:
+    """float32 (GRID, GRID): 1 where the head is rigid, 0 where nothing moves."""
+    import cv2
+
+    width, height = head.size
+    right, down = _plane(head.right), _plane(head.down)
+    x, y = head.x - head.middle[0], head.y - head.middle[1]
+    across = x * right[0] + y * right[1]
+    along = x * down[0] + y * down[1] + HEAD_ABOVE * head.face[1]
+    rho = np.hypot(across / (0.5 * head.face[0] * HEAD_SHAPE[0]), along / (0.5 * head.face[1] * HEAD_SHAPE[1]))
+    below = (head.x - head.chin[0]) * down[0] + (head.y - head.chin[1]) * down[1]
+    weight = 1 - smoothstep(NECK[0] * head.face[1], NECK[1] * head.face[1], below)
+    weight *= 1 - smoothstep(*(REACH_WITHOUT if alpha is None else REACH_WITH_MATTE), rho)
+    inside = np.minimum.reduce([head.x, width - 1 - head.x, head.y, height - 1 - head.y])
+    weight *= smoothstep(0, BORDER * max(width, height), inside)
+    result: Floats = cv2.GaussianBlur(weight, (0, 0), 1.5)
+    return result
+
+
+def _plane(vector: Floats) -> Floats:
+    """The direction of a vector within the picture, of length 1."""
+    flat: Floats = vector[:2] / max(float(np.hypot(*vector[:2])), 1e-6)
+    return flat
+
+
+class Motion:
+    """The moving half of the model: displacement fields for poses."""
+
+    def __init__(self, head: Head, alpha: Alpha | None, lids: tuple[Lid, ...]) -> None:
+        width, height = head.size
+        self._head = head
+        self._weight = motion_weight(head, alpha)
+        self._x, self._y = head.x - head.pivot[0], head.y - head.pivot[1]
+        self._depth = head.depth - head.pivot[2]
+        self._near = head.focal / (head.focal + self._depth)
+        self._step = np.array([width / GRID, height / GRID], np.float32)
+        i = np.arange(GRID, dtype=np.float32)
+        self._cells = np.dstack(np.meshgrid(i, i))
+        self._lift = np.zeros_like(head.x)
+        for lid in lids:
+            bump = np.exp(-(((head.x - lid.x) / lid.across) ** 2) - ((head.y - lid.y) / lid.along) ** 2)
+            self._lift -= (lid.follow * bump).astype(np.float32)
+
+    def forward(self, pose: Pose) -> Floats:
+        """float32 (GRID, GRID, 2): by how many px each place moves (x, y)."""
+        yaw = np.radians(np.clip(pose.yaw, -MOST_YAW, MOST_YAW))
+        pitch = np.radians(np.clip(pose.pitch, -MOST_PITCH, MOST_PITCH))
+        roll = np.radians(np.clip(pose.roll, -MOST_ROLL, MOST_ROLL))
+        # rows of Rz(roll) Rx(pitch) Ry(yaw), in picture axes: x right, y down, z away
+        turn = _about_z(roll) @ _about_x(pitch) @ _about_y(yaw)
+        x, y, z = (
+            (float(a) * self._x + float(b) * self._y + float(c) * self._depth).astype(np.float32)
+            for a, b, c in turn
+        )
+        near = self._head.focal / (self._head.focal + z)
+        moved = np.empty((GRID, GRID, 2), np.float32)
+        moved[..., 0] = self._weight * (x * near - self._x * self._near)
+        moved[..., 1] = self._weight * (y * near - self._y * self._near) + pose.pupil_y * self._lift
+        return moved
+
+    def backward(self, pose: Pose) -> Floats:
+        """float32 (GRID, GRID, 2): how far from each place the pixel that arrives there has come."""
+        import cv2
+
+        moved = self.forward(pose)
+        back = np.zeros_like(moved)
+        for _ in range(INVERSIONS):
+            origin = self._cells - back / self._step
+            back = cv2.remap(moved, origin, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return back
+
+    def least_area(self, pose: Pose) -> float:
+        """The least factor by which a small area shrinks (min det J); 0 and less means a fold."""
+        moved = self.forward(pose)
+        dxdy, dxdx = np.gradient(moved[..., 0], self._step[1], self._step[0])
+        dydy, dydx = np.gradient(moved[..., 1], self._step[1], self._step[0])
+        return float(((1 + dxdx) * (1 + dydy) - dxdy * dydx).min())
+
+
+def _about_x(pitch: float) -> NDArray[np.float64]:
+    """What is near moves up as pitch grows."""
+    c, s = np.cos(pitch), np.sin(pitch)
+    return np.array([[1, 0, 0], [0, c, s], [0, -s, c]])
+
+
+def _about_y(yaw: float) -> NDArray[np.float64]:
+    """What is near moves right as yaw grows."""
+    c, s = np.cos(yaw), np.sin(yaw)
+    return np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]])
+
+
+def _about_z(roll: float) -> NDArray[np.float64]:
+    """Clockwise as roll grows."""
+    c, s = np.cos(roll), np.sin(roll)
+    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])

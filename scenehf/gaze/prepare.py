@@ -1,0 +1,199 @@
+"""From a photo to what a portrait engine needs: the face, a frame around it, landmarks, matte and calibration."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from models.pool import Pool
+from models.requests import (
+    Alpha,
+    Calibration,
+    Face,
+    FaceDetection,
+    FaceLandmarks,
+    FaceMesh,
+    Image,
+    PortraitRetarget,
+    Pose,
+    Run,
+)
+from scenehf.errors import SceneError
+from scenehf.gaze import judge
+from scenehf.gaze.matte import matte_of
+
+Bounds = tuple[int, int, int, int]  # x, y, width, height in px
+
+ROOM = 2.3  # the shorter side of the frame in faces (LivePortrait crops at the same scale)
+ABOVE = 0.125  # of the frame: how far the face's middle lies above the frame's
+SMALLEST_FACE = 24  # px in the photo: with less there are no eyes to move
+PROBE = 0.8  # of the full turn: where calibration looks
+PROBES = tuple((x * PROBE, y * PROBE) for x, y in ((-1, 0), (1, 0), (0, -1), (0, 1), (-0.5, -0.5), (0.5, 0.5)))
+PLAUSIBLE = (0.6, 1.7)  # a slope outside it was not measured well
+
+
+class NoFace(SceneError):
+    """There is no face to turn."""
+
+
+@dataclass(frozen=True, eq=False)
+class Portrait:
+    """A photo made ready for a grid. frame: which part of the photo is shown, in its px; everything else is in px
+    of `image`, uint8 (h, w, 3), whose longer side is the cell's. alpha: what the person covers, None where that
+    cannot be told; own_matte: it came with the picture. calibration divides asked angles (see `Calibration`)."""
+
+    image: Image
+    frame: Bounds
+    face: FaceMesh
+    alpha: Alpha | None
+    calibration: Calibration = Calibration()
+
+    def request(self, poses: Sequence[Pose], *, cutout: bool = False) -> PortraitRetarget:
+        """What to ask of a portrait engine."""
+        return PortraitRetarget(
+            self.image,
+            self.face.points,
+            poses,
+            max(self.image.shape[:2]),
+            self.alpha,
+            cutout,
+            self.calibration,
+        )
+
+
+def find_faces(image: Image, pool: Pool, run: Run) -> tuple[FaceMesh, ...]:
+    """The faces of a photo with their landmarks, largest first."""
+    return pool("face-mesh", FaceLandmarks(image, pool("face-detector", FaceDetection(image), run)), run)
+
+
+def choose(faces: Sequence[FaceMesh], click: tuple[float, float] | None = None) -> FaceMesh:
+    """The face at a click (x, y in px of the photo), or the largest; raises NoFace with a sentence."""
+    if not faces:
+        raise NoFace("No face was found in this picture. Use a photo that shows a face from the front.")
+    if click is None:
+        face = max(faces, key=_side)
+    else:
+        face = min(faces, key=lambda other: _distance(other, click))
+    if _side(face) < SMALLEST_FACE:
+        raise NoFace(
+            f"The face is {round(_side(face))} px wide; it has to be at least {SMALLEST_FACE}. Use a larger picture."
+        )
+    return face
+
+
+def frame_of(size: tuple[int, int], face: FaceMesh) -> Bounds:
+    """The part of a photo of `size` (width, height) to show: head and shoulders in the photo's own shape.
+
+    Never beyond the photo; the whole of it where the face is large in it.
+    """
+    width, height = size
+    x0, y0, x1, y1 = face.box
+    scale = min(1.0, ROOM * max(x1 - x0, y1 - y0) / min(width, height))
+    across, along = max(1, round(width * scale)), max(1, round(height * scale))
+    x = min(max(0, round((x0 + x1 - across) / 2)), width - across)
+    y = min(max(0, round((y0 + y1) / 2 - along * (0.5 - ABOVE))), height - along)
+    return x, y, across, along
+
+
+def prepare(
+    image: Image,
+    face: FaceMesh,
+    size: int,
+    pool: Pool,
+    run: Run,
+    *,
+    engine: str = "mesh-portrait",
+    own_alpha: Alpha | None = None,
+    whole: bool = False,
+) -> Portrait:
+    """Frame, resize to `size` px (longer side), find the landmarks again, matte and calibrate.
+
+    own_alpha: the photo's own transparency, float32 like the photo. whole: show all of the photo, framed as it is.
+    """
+    full = image.shape[1], image.shape[0]
+    frame = (0, 0, *full) if whole else frame_of(full, face)
+    shown = _resized(image, frame, size)
+    scale = shown.shape[1] / frame[2], shown.shape[0] / frame[3]
+    guess = _moved(face, frame, scale)
+    again = pool("face-mesh", FaceLandmarks(shown, (as_detected(guess),)), run)
+    mesh = again[0] if again else guess
+    if own_alpha is not None and float(own_alpha.min()) < 0.5:
+        alpha: Alpha | None = _resized_alpha(own_alpha, frame, shown.shape[1::-1])
+    else:
+        alpha = matte_of(shown, mesh, pool, run)
+    portrait = Portrait(shown, frame, mesh, alpha)
+    return replace(portrait, calibration=calibrate(portrait, pool, run, engine=engine))
+
+
+def calibrate(
+    portrait: Portrait,
+    pool: Pool,
+    run: Run,
+    *,
+    engine: str = "mesh-portrait",
+    yaw: float = 10.0,
+    pitch: float = 8.0,
+) -> Calibration:
+    """How far the engine really turns this face: the slopes of the poses found again on a few cells."""
+    plain = replace(portrait, calibration=Calibration())
+    asked = [Pose(yaw=yaw * x, pitch=pitch * y, pupil_x=x, pupil_y=y) for x, y in PROBES]
+    cells = pool(engine, plain.request(asked), run)
+    seen = [judge.look(cell, portrait.face, pool, run) for cell in cells]
+    pairs = [(pose, judge.turn(portrait.face, face)) for pose, face in zip(asked, seen, strict=True) if face]
+    if len(pairs) < len(PROBES):
+        return Calibration()
+    found = np.array([turn for _, turn in pairs])
+    slopes = [
+        judge.fit(np.array([(pose.yaw, pose.pitch) for pose, _ in pairs]), found[:, axis])[axis]
+        for axis in (0, 1)
+    ]
+    low, high = PLAUSIBLE
+    if not all(low <= slope <= high for slope in slopes):
+        return Calibration()
+    return Calibration(yaw=float(slopes[0]), pitch=float(slopes[1]))
+
+
+def as_detected(face: FaceMesh) -> Face:
+    """A mesh as the detector would have reported it: where to look for it again."""
+    points = tuple((float(x), float(y)) for x, y in face.points[[468, 473, 1, 13, 234, 454], :2])
+    return Face(face.box, face.score, points)
+
+
+def _moved(face: FaceMesh, frame: Bounds, scale: tuple[float, float]) -> FaceMesh:
+    """The face in px of the shown picture."""
+    points = face.points.copy()
+    points[:, :2] = (points[:, :2] - frame[:2] + 0.5) * np.array(scale, np.float32) - 0.5
+    points[:, 2] *= sum(scale) / 2
+    low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
+    return FaceMesh((float(low[0]), float(low[1]), float(high[0]), float(high[1])), face.score, points)
+
+
+def _resized(image: Image, frame: Bounds, size: int) -> Image:
+    import cv2
+
+    x, y, width, height = frame
+    scale = size / max(width, height)
+    target = max(1, round(width * scale)), max(1, round(height * scale))
+    part = image[y : y + height, x : x + width]
+    if scale == 1:
+        return np.ascontiguousarray(part)
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(part, target, interpolation=method), np.uint8)
+
+
+def _resized_alpha(alpha: Alpha, frame: Bounds, target: tuple[int, ...]) -> Alpha:
+    import cv2
+
+    x, y, width, height = frame
+    part = alpha[y : y + height, x : x + width]
+    method = cv2.INTER_AREA if target[0] < width else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(part, target, interpolation=method), np.float32)
+
+
+def _side(face: FaceMesh) -> float:
+    return max(face.box[2] - face.box[0], face.box[3] - face.box[1])
+
+
+def _distance(face: FaceMesh, click: tuple[float, float]) -> float:
+    x0, y0, x1, y1 = face.box
+    return float(np.hypot((x0 + x1) / 2 - click[0], (y0 + y1) / 2 - click[1]))
