@@ -45,8 +45,8 @@ def _trimap(person: Alpha, face: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
     reach = max(2, round(BAND * max(person.shape)))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2)
-    inside = cv2.erode((person > SURE).astype(np.uint8), disc, borderValue=1)
-    outside = cv2.erode((person < UNSURE).astype(np.uint8), disc, borderValue=1)
+    inside = cv2.erode((person > 0.5).astype(np.uint8), disc, borderValue=1)
+    outside = cv2.erode((person <= 0.5).astype(np.uint8), disc, borderValue=1)
     marks = np.full(person.shape, 0.5, np.float32)
     marks[outside > 0] = 0
     marks[(inside > 0) | face] = 1

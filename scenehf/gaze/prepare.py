@@ -24,8 +24,8 @@ from scenehf.gaze.matte import matte_of
 
 Bounds = tuple[int, int, int, int]  # x, y, width, height in px
 
-ROOM = 2.3  # the shorter side of the frame in faces (LivePortrait crops at the same scale)
-ABOVE = 0.125  # of the frame: how far the face's middle lies above the frame's
+ROOM = 2.6  # the shorter side of the frame in faces: head and shoulders, with room above the hair
+ABOVE = 0.08  # of the frame: how far the face's middle lies above the frame's
 SMALLEST_FACE = 24  # px in the photo: with less there are no eyes to move
 PROBE = 0.8  # of the full turn: where calibration looks
 PROBES = tuple((x * PROBE, y * PROBE) for x, y in ((-1, 0), (1, 0), (0, -1), (0, 1), (-0.5, -0.5), (0.5, 0.5)))

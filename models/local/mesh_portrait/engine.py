@@ -43,7 +43,7 @@ class Engine:
         self._background: Image | None = None
         self._source = self._image
         if alpha is not None:
-            sheets = split(self._image, alpha)
+            sheets = split(self._image, alpha, explain=not request.cutout)
             self._source, self._background = sheets.person, sheets.background
             self._eyes = tuple(eye.on(self._source) for eye in self._eyes)
         x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))

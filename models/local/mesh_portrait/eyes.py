@@ -24,13 +24,16 @@ UPPER, LOWER = ((160, 159, 158), (385, 386, 387)), ((144, 145, 153), (380, 374, 
 CORNERS = ((33, 133), (362, 263))  # the picture's left one first
 IRISES = (468, 473)
 
-TRAVEL = (0.18, 0.10)  # eye widths the iris moves at pupil_x = 1, pupil_y = 1
+TRAVEL = (0.25, 0.11)  # eye widths the iris moves at pupil_x = 1, pupil_y = 1
 SMALLEST = 7.0  # px: below this width of an eye there is no iris to move
 CLOSED = 0.14  # height by width: below it an eye counts as closed
 LEAST_CONTRAST = 14.0  # levels the white is brighter than the iris; carved and blank eyes have less
 FINE = 56  # px: smaller eyes are taken apart at a multiple of their size
-IRIS_EDGE = (0.90, 1.10)  # iris radii between which its edge is soft
-LID_FOLLOW = (0.033, 0.012)  # eye widths that the upper and the lower lid follow the gaze
+IRIS_EDGE = (0.92, 1.16)  # iris radii between which its edge is soft
+HALO = (1.25, 1.65)  # iris radii between which a blurred iris still darkens the white
+WHITE_REACH = (1.2, 0.6, 0.3, 0.15)  # iris radii: where the white under the iris takes its colour from
+SHADE, SHADE_REACH = 0.3, 0.45  # how much darker the white is at the lids, and over how many iris radii
+LID_FOLLOW = (0.060, 0.020)  # eye widths that the upper and the lower lid follow the gaze
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +92,7 @@ def eyes_of(image: Image, points: NDArray[np.floating]) -> tuple[tuple[Eye, ...]
         gap = _openness(points[:, :2], side) * eye.width
         for row, follow in zip((UPPER, LOWER), LID_FOLLOW, strict=True):
             x, y = points[list(row[side]), :2].mean(axis=0)
-            lids.append(Lid(float(x), float(y), 0.42 * eye.width, 0.30 * gap + 1e-3, follow * eye.width))
+            lids.append(Lid(float(x), float(y), 0.45 * eye.width, 0.35 * gap + 0.08 * eye.width, follow * eye.width))
     return tuple(eyes), tuple(lids)
 
 
@@ -124,6 +127,8 @@ def _taken_apart(image: Image, points: NDArray[np.floating], side: int) -> Eye |
     between = _polygon(placed(ring), layer.shape[:2], 0.025 * width * fine)
     rim = points[IRISES[side] + 1 : IRISES[side] + 5] - points[IRISES[side]]
     radius = float(np.hypot(*rim.T).mean()) * fine
+    if not (between > 0.5).any():
+        return None
     centre, radius = find_iris(layer, between, placed(points[IRISES[side]]), radius)
     y, x = np.mgrid[: layer.shape[0], : layer.shape[1]].astype(np.float32)
     distance = np.hypot(x - centre[0], y - centre[1]) / radius
@@ -153,30 +158,33 @@ def _polygon(ring: NDArray[np.floating], shape: tuple[int, ...], softness: float
 def find_iris(
     layer: Floats, between: Floats, centre: NDArray[np.floating], radius: float
 ) -> tuple[NDArray[np.floating], float]:
-    """The circle near the given one across which brightness jumps most (Daugman's operator, on its two flanks)."""
+    """The circle near the given one across which brightness jumps most (Daugman's operator).
+
+    Only its flanks are looked at, since lids hide the rest, and the weaker of the two counts.
+    """
     import cv2
 
-    grey = cv2.GaussianBlur(layer.mean(axis=2), (0, 0), max(0.6, 0.08 * radius))
-    angles = np.radians(np.concatenate([np.arange(-40, 41, 8), np.arange(140, 221, 8)]))
+    grey = cv2.GaussianBlur(layer.mean(axis=2), (0, 0), max(0.6, 0.06 * radius))
+    grey = np.minimum(grey, np.percentile(grey[between > 0.5], 70))  # highlights are no white
+    angles = np.radians(np.concatenate([np.arange(-30, 51, 8), np.arange(130, 211, 8)]))
     ray = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    steps = np.arange(-0.3, 0.31, 0.05) * radius
+    steps = np.arange(-0.3, 0.31, 0.06) * radius
     dx, dy = np.meshgrid(steps, steps)
     centres = centre + np.stack([dx.ravel(), dy.ravel()], axis=1)
-    scales = np.arange(0.8, 1.21, 0.05)
-    radii = radius * scales
-    gap = 0.15 * radius
-    value = np.zeros((len(centres), len(radii)))
+    scales = np.arange(0.8, 1.26, 0.05)
+    jump = np.zeros((len(centres), len(scales), 2))
     for sign in (1, -1):
-        at = centres[:, None, None] + (radii + sign * gap)[None, :, None, None] * ray
-        at = at.reshape(len(centres), -1, 2).astype(np.float32)
-        seen = cv2.remap(grey, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        shown = cv2.remap(between, at, None, cv2.INTER_LINEAR)
-        seen, shown = (part.reshape(len(centres), len(radii), -1) for part in (seen, shown))
-        value += sign * (seen * shown).sum(axis=2) / (shown.sum(axis=2) + 1e-3)
+        radii = radius * (scales + sign * 0.2)
+        at = (centres[:, None, None] + radii[None, :, None, None] * ray).astype(np.float32)
+        seen = cv2.remap(grey, at.reshape(len(centres), -1, 2), None, cv2.INTER_LINEAR)
+        jump += sign * seen.reshape(len(centres), len(scales), 2, -1).mean(axis=3)
     # the net is seldom far off: what lies further away has to be that much clearer
-    value *= np.exp(-(np.hypot(dx, dy).ravel()[:, None] / (0.3 * radius)) ** 2 - ((scales - 1) / 0.25) ** 2)
+    near = np.exp(-((np.hypot(dx, dy).ravel() / (0.4 * radius)) ** 2))
+    value = np.maximum(jump.min(axis=2), 0) * near[:, None] * np.exp(-(((scales - 1) / 0.4) ** 2))
+    if not value.any():
+        return centre, radius
     best, size = np.unravel_index(int(value.argmax()), value.shape)
-    return centres[best], float(radii[size])
+    return centres[best], float(radius * scales[size])
 
 
 def _white(layer: Floats, between: Floats, distance: Floats, radius: float) -> tuple[Floats, float]:
@@ -184,28 +192,30 @@ def _white(layer: Floats, between: Floats, distance: Floats, radius: float) -> t
     import cv2
 
     grey = layer.mean(axis=2)
-    sure = (cv2.erode(between, np.ones((3, 3))) > 0.9) & (distance > 1.2)
+    sure = (cv2.erode(between, np.ones((3, 3))) > 0.9) & (distance > sum(HALO) / 2)
     if sure.sum() < 8:
-        sure = (between > 0.5) & (distance > 1.1)
+        sure = (between > 0.5) & (distance > HALO[0])
     iris = (between > 0.9) & (distance < 0.9)
     if not sure.any() or not iris.any():
         return layer, 0.0
     sure &= grey >= np.percentile(grey[sure], 35)  # lashes and corners are no white
     contrast = float(np.median(grey[sure]) - np.median(grey[iris]))
     weight = sure.astype(np.float32)
-    reach = max(1.5, 0.6 * radius)
-    colour = cv2.GaussianBlur(layer * weight[..., None], (0, 0), reach)
-    total = cv2.GaussianBlur(weight, (0, 0), reach)[..., None]
-    overall = layer[sure].mean(axis=0)
-    fill = (colour + 0.02 * overall) / (total + 0.02)
-    need = (1 - smoothstep(1.10, 1.30, distance))[..., None]
+    fill = np.broadcast_to(layer[sure].mean(axis=0), layer.shape).astype(np.float32)
+    for reach in WHITE_REACH:  # from far to near: close to the white that is seen, its own colour counts
+        colour = cv2.GaussianBlur(layer * weight[..., None], (0, 0), reach * radius)
+        total = cv2.GaussianBlur(weight, (0, 0), reach * radius)[..., None]
+        fill = (colour + 0.05 * fill) / (total + 0.05)
+    shade = cv2.GaussianBlur(between, (0, 0), SHADE_REACH * radius)[..., None]
+    fill = fill * (1 - SHADE + SHADE * np.minimum(1, shade / 0.9))
+    need = (1 - smoothstep(*HALO, distance))[..., None]
     return (layer * (1 - need) + fill * need).astype(np.float32), contrast
 
 
 def _iris(
     layer: Floats, between: Floats, distance: Floats, centre: NDArray[np.floating], white: Floats
 ) -> Floats:
-    """float32 (H, W, 4): the whole iris; what the lids hide is taken from its mirror images."""
+    """float32 (H, W, 4): the whole iris with its halo; what the lids hide is taken from its mirror images."""
     import cv2
 
     height, width = distance.shape
@@ -223,4 +233,4 @@ def _iris(
     typical = layer[inside].mean(axis=0) if inside.any() else layer.mean(axis=(0, 1))
     other = (other + 1e-3 * alpha * typical) / trust
     shown = cv2.GaussianBlur(visible, (0, 0), 0.8)[..., None]
-    return np.dstack([np.where(alpha > 0, own * shown + other * (1 - shown), 0), alpha]).astype(np.float32)
+    return np.dstack([own * shown + other * (1 - shown), alpha]).astype(np.float32)

@@ -17,7 +17,11 @@ REACH_WITH_MATTE, REACH_WITHOUT = (1.7, 2.6), (1.0, 1.9)
 HEAD_SHAPE = (1.30, 1.42)  # the head with its hair is wider and higher than the face
 HEAD_ABOVE = 0.18  # face heights: the middle of the head lies above that of the face
 NECK = (-0.05, 0.80)  # face heights below the chin: motion fades between these
-BORDER = 0.06  # of the longer side: what the frame cuts off does not move
+NECK_WIDTH = (0.40, 0.85)  # face widths beside the middle: the neck moves, collars and shoulders do not
+SHOULDERS = (-0.25, 0.12)  # face heights below the chin between which that begins to count
+BORDER = 0.06  # of the longer side: the least way in which motion fades towards a border
+SLOPE = 3.0  # or this many times the motion, so that nothing folds there
+CUT_OFF = 0.5  # alpha at a border: the person goes on beyond it
 INVERSIONS = 4  # fixed-point steps; after four the error is below a tenth of a pixel
 
 
@@ -42,19 +46,41 @@ def motion_weight(head: Head, alpha: Alpha | None) -> Floats:
     """float32 (GRID, GRID): 1 where the head is rigid, 0 where nothing moves."""
     import cv2
 
-    width, height = head.size
+    face = head.face
     right, down = _plane(head.right), _plane(head.down)
     x, y = head.x - head.middle[0], head.y - head.middle[1]
     across = x * right[0] + y * right[1]
-    along = x * down[0] + y * down[1] + HEAD_ABOVE * head.face[1]
-    rho = np.hypot(across / (0.5 * head.face[0] * HEAD_SHAPE[0]), along / (0.5 * head.face[1] * HEAD_SHAPE[1]))
-    below = (head.x - head.chin[0]) * down[0] + (head.y - head.chin[1]) * down[1]
-    weight = 1 - smoothstep(NECK[0] * head.face[1], NECK[1] * head.face[1], below)
-    weight *= 1 - smoothstep(*(REACH_WITHOUT if alpha is None else REACH_WITH_MATTE), rho)
-    inside = np.minimum.reduce([head.x, width - 1 - head.x, head.y, height - 1 - head.y])
-    weight *= smoothstep(0, BORDER * max(width, height), inside)
+    along = x * down[0] + y * down[1] + HEAD_ABOVE * face[1]
+    rho = np.hypot(across / (0.5 * face[0] * HEAD_SHAPE[0]), along / (0.5 * face[1] * HEAD_SHAPE[1]))
+    weight = 1 - smoothstep(*(REACH_WITHOUT if alpha is None else REACH_WITH_MATTE), rho)
+    below = ((head.x - head.chin[0]) * down[0] + (head.y - head.chin[1]) * down[1]) / face[1]
+    weight *= 1 - smoothstep(*NECK, below)
+    shoulder = smoothstep(*NECK_WIDTH, np.abs(across) / face[0])
+    weight *= 1 - shoulder * smoothstep(*SHOULDERS, below)
     result: Floats = cv2.GaussianBlur(weight, (0, 0), 1.5)
     return result
+
+
+def border_weights(head: Head, alpha: Alpha | None, reach: Floats) -> Floats:
+    """float32 (GRID, GRID, 2), for motion across and along: 0 at a border that cuts the person off, or something
+    would have to come in from beyond it. Motion past a border is as good as motion within it.
+
+    reach: by how many px the picture may move there, (GRID, GRID, 2).
+    """
+    width, height = head.size
+    person = np.ones((height, width), np.float32) if alpha is None else alpha
+    sides = (
+        (head.x, person[:, 0], reach[:, 0, 0], 0),
+        (width - 1 - head.x, person[:, -1], reach[:, -1, 0], 0),
+        (head.y, person[0], reach[0, :, 1], 1),
+        (height - 1 - head.y, person[-1], reach[-1, :, 1], 1),
+    )
+    weights = np.ones((GRID, GRID, 2), np.float32)
+    for distance, edge, moves, axis in sides:
+        if edge.max() > CUT_OFF:
+            fade = max(BORDER * max(width, height), SLOPE * float(moves.max()))
+            weights[..., axis] *= smoothstep(0, fade, distance)
+    return weights
 
 
 def _plane(vector: Floats) -> Floats:
@@ -69,7 +95,6 @@ class Motion:
     def __init__(self, head: Head, alpha: Alpha | None, lids: tuple[Lid, ...]) -> None:
         width, height = head.size
         self._head = head
-        self._weight = motion_weight(head, alpha)
         self._x, self._y = head.x - head.pivot[0], head.y - head.pivot[1]
         self._depth = head.depth - head.pivot[2]
         self._near = head.focal / (head.focal + self._depth)
@@ -80,6 +105,9 @@ class Motion:
         for lid in lids:
             bump = np.exp(-(((head.x - lid.x) / lid.across) ** 2) - ((head.y - lid.y) / lid.along) ** 2)
             self._lift -= (lid.follow * bump).astype(np.float32)
+        self._weight = np.repeat(motion_weight(head, alpha)[..., None], 2, axis=2)
+        corners = [self.forward(Pose(yaw, pitch)) for yaw in (-MOST_YAW, MOST_YAW) for pitch in (-MOST_PITCH, MOST_PITCH)]
+        self._weight *= border_weights(head, alpha, np.max(np.abs(corners), axis=0))
 
     def forward(self, pose: Pose) -> Floats:
         """float32 (GRID, GRID, 2): by how many px each place moves (x, y)."""
@@ -94,8 +122,8 @@ class Motion:
         )
         near = self._head.focal / (self._head.focal + z)
         moved = np.empty((GRID, GRID, 2), np.float32)
-        moved[..., 0] = self._weight * (x * near - self._x * self._near)
-        moved[..., 1] = self._weight * (y * near - self._y * self._near) + pose.pupil_y * self._lift
+        moved[..., 0] = self._weight[..., 0] * (x * near - self._x * self._near)
+        moved[..., 1] = self._weight[..., 1] * (y * near - self._y * self._near) + pose.pupil_y * self._lift
         return moved
 
     def backward(self, pose: Pose) -> Floats:

@@ -23,7 +23,7 @@ PIVOT_BEHIND = 0.45  # face widths behind the outline: about where the skull sit
 PIVOT_BELOW = 0.35  # face heights below the middle of the face: mouth height
 FOCAL = 6.0  # face widths: a portrait lens
 SMOOTHING = 2.0  # px^2 the surface may miss a landmark by; the nets are no surer
-SOFTNESS = 0.03  # face widths: how far depth is blurred, so that the flanks of nose and jaw do not shear
+SOFTNESS = 0.08  # face widths: how far depth is blurred, so that the flanks of nose and jaw do not shear
 
 
 @dataclass(frozen=True, eq=False)
