@@ -1,4 +1,8 @@
-"""Which colours speak for the object and which for what is around it."""
+"""Which colours speak for the object and which for what is around it.
+
+A colour here is Lab and roughness. Where object and background are both dark, or both bright, Lab hardly tells them
+apart; but a sky is smooth and eaves are not, and a cap is smooth before a heap of parts.
+"""
 
 from dataclasses import dataclass
 
@@ -8,6 +12,10 @@ from numpy.typing import NDArray
 from models.requests import Alpha, Image, Mask
 
 COLOURS = 48
+# Lab distance per e-fold of local contrast: of 0, 5, 10 and 20 the best over composites with exact boxes.
+ROUGHNESS = 20.0
+GRAIN = 2.0  # px: sigma of the window of the local contrast, narrow so that it does not smear edges
+NOISE = 1.0  # deviation of L at which contrast begins to count: sensor noise of a picture scaled down
 SPREAD = (
     6.0  # Lab distance over which neighbouring colours share their counts: about two just noticeable steps
 )
@@ -16,17 +24,17 @@ FLOOR = 0.002  # share below which a colour says nothing: keeps the log ratio wi
 
 @dataclass(frozen=True, eq=False)
 class Palette:
-    """A picture in few colours. index: (height, width) into `lab`, float32 (colours, 3). spread: float32
-    (colours, colours), rows sum to 1. image_lab: float32 (height, width, 3)."""
+    """A picture in few colours. index: (height, width) into `colours`, float32 (colours, 4): Lab and roughness.
+    spread: float32 (colours, colours), rows sum to 1. image_lab: float32 (height, width, 3)."""
 
     index: NDArray[np.intp]
-    lab: NDArray[np.float32]
+    colours: NDArray[np.float32]
     spread: NDArray[np.float32]
     image_lab: NDArray[np.float32]
 
     def share(self, weight: Alpha) -> NDArray[np.float64]:
         """float64 (colours,): how much of `weight`, a map of the picture, each colour holds; sums to 1."""
-        counts = np.bincount(self.index.ravel(), weight.ravel(), len(self.lab)) @ self.spread
+        counts = np.bincount(self.index.ravel(), weight.ravel(), len(self.colours)) @ self.spread
         return np.asarray(counts / max(counts.sum(), 1e-9))
 
     def log_ratio(self, foreground: Alpha, ignore: Mask) -> Alpha:
@@ -39,12 +47,14 @@ class Palette:
         return np.asarray(ratio[self.index], np.float32)
 
 
-def palette(image: Image) -> Palette:
-    """The palette of a picture by k-means in Lab, slightly blurred so that noise makes no colours of its own."""
+def palette(image: Image, roughness: float = 0.0) -> Palette:
+    """The palette of a picture by k-means, slightly blurred so that noise makes no colours of its own.
+
+    roughness: weight of the local contrast. It finds the object; it blurs the course of its edge."""
     import cv2
 
     lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    flat = cv2.GaussianBlur(lab, (0, 0), 0.8).reshape(-1, 3)
+    flat = cv2.GaussianBlur(np.dstack([lab, roughness * _contrast(lab[..., 0])]), (0, 0), 0.8).reshape(-1, 4)
     sample = flat[np.random.default_rng(0).choice(len(flat), min(6000, len(flat)), replace=False)]
     wanted = min(COLOURS, len(sample))
     cv2.setRNGSeed(1)
@@ -55,3 +65,12 @@ def palette(image: Image) -> Palette:
     spread = np.exp(-(apart**2) / (2 * SPREAD**2))
     spread /= spread.sum(axis=1, keepdims=True)
     return Palette(squared.argmin(axis=1).reshape(image.shape[:2]), colours, spread, lab)
+
+
+def _contrast(lightness: NDArray[np.float32]) -> NDArray[np.float32]:
+    """float32 (height, width), at least 0: the logarithm of the local deviation of L."""
+    import cv2
+
+    mean = cv2.GaussianBlur(lightness, (0, 0), GRAIN)
+    variance = cv2.GaussianBlur(lightness**2, (0, 0), GRAIN) - mean**2
+    return np.asarray(np.log1p(np.sqrt(np.maximum(variance, 0)) / NOISE), np.float32)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.local.saliency_cut.colour import Palette, palette
+from models.local.saliency_cut.colour import ROUGHNESS, Palette, palette
 from models.local.saliency_cut.saliency import barrier_distance, robust_background
 from models.requests import Alpha, Box, Image, Mask, MaskGeneration
 
@@ -93,7 +93,7 @@ def view_of(request: MaskGeneration) -> View:
         window=window,
         full=(height, width),
         image=image,
-        palette=palette(image),
+        palette=palette(image, ROUGHNESS),
         box=near,
         person=seen(request.prior),
         salient=np.clip(salient / (top + 1e-6), 0, 1),
