@@ -27,7 +27,7 @@ QUIET = (
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-QUICK, SLOW = 5, 255  # red of the top left pixel, see units.py
+QUICK, ENDLESS, SLOW = 5, 210, 255  # red of the top left pixel, see units.py
 
 
 def photo(pace: int, size: tuple[int, int] = (256, 192)) -> bytes:
@@ -41,9 +41,9 @@ def photo(pace: int, size: tuple[int, int] = (256, 192)) -> bytes:
 
 @pytest.fixture(scope="package")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
-    """Files of a quick and of a slow photo."""
+    """Files of a quick and of a slow photo, and of one that is done only when it is cancelled."""
     folder = tmp_path_factory.mktemp("photos")
-    files = {QUICK: folder / "quick.png", SLOW: folder / "slow.png"}
+    files = {QUICK: folder / "quick.png", SLOW: folder / "slow.png", ENDLESS: folder / "endless.png"}
     for pace, file in files.items():
         file.write_bytes(photo(pace))
     return files
@@ -79,6 +79,33 @@ def store(served: tuple[str, Store]) -> Store:
     return served[1]
 
 
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[Store]:
+    """A store of its own: these tests count rows."""
+    with Store(tmp_path / "store", free_min=0, ballast=0) as store:
+        yield store
+
+
+@pytest.fixture
+def at(shelf: Store, tmp_path: Path) -> Iterator[str]:
+    """Where its screens are; nobody runs its jobs."""
+    from scenehf.ui.build import Screens
+
+    screens = Screens(shelf, tmp_path / "uploads")
+    yield screens.serve(None).url.rstrip("/")
+    screens.close()
+
+
+@pytest.fixture
+def at_public(shelf: Store, tmp_path: Path) -> Iterator[str]:
+    """The same, open to strangers."""
+    from scenehf.ui.build import Screens
+
+    screens = Screens(shelf, tmp_path / "public-uploads", public=True)
+    yield screens.serve(None).url.rstrip("/")
+    screens.close()
+
+
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
@@ -88,14 +115,22 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
-@pytest.fixture
-def trouble() -> list[str]:
-    """What went wrong on the pages of this test. A test that cuts the line itself clears what that brought."""
-    return []
+class Trouble(list[str]):
+    """What went wrong on the pages of a test. expected: words of what the test brought about itself."""
+
+    expected: tuple[str, ...] = ()
+
+    def unexpected(self) -> list[str]:
+        return [line for line in self if not any(word in line for word in self.expected)]
 
 
 @pytest.fixture
-def new_page(browser: Browser, trouble: list[str]) -> Iterator[Callable[..., Page]]:
+def trouble() -> Trouble:
+    return Trouble()
+
+
+@pytest.fixture
+def new_page(browser: Browser, trouble: Trouble) -> Iterator[Callable[..., Page]]:
     """Opens pages, each in a browser profile of its own, and fails the test on any error or foreign request."""
     contexts: list[BrowserContext] = []
 
@@ -119,7 +154,7 @@ def new_page(browser: Browser, trouble: list[str]) -> Iterator[Callable[..., Pag
     yield open_page
     for context in contexts:
         context.close()
-    assert trouble == []
+    assert trouble.unexpected() == []
 
 
 def _foreign(address: str, origin: str) -> bool:

@@ -223,7 +223,7 @@ def test_a_shared_app_shows_nobody_elses_jobs(store, photos):
 
     from scenehf.pixels import PUBLIC
     from scenehf.ui.api import Endpoints
-    from scenehf.ui.tabs.history import listed
+    from scenehf.ui.tabs.history import Seen
     from scenehf.ui.watch import Watch
 
     mine, other = (store.create_job("kind.that.nobody.runs", {}, title="private").id for _ in range(2))
@@ -231,5 +231,5 @@ def test_a_shared_app_shows_nobody_elses_jobs(store, photos):
     for forbidden in (shared.jobs_list, shared.cleanup):
         with pytest.raises(Error, match="shared with other people"):
             forbidden()
-    assert [row["id"] for row in listed(store, [mine, "deleted"], public=True)] == [mine]
-    assert other in [row["id"] for row in listed(store, [], public=False)]
+    assert [row["id"] for row in Seen(store, [mine, "deleted"]).rows(50)] == [mine]
+    assert other in [row["id"] for row in Seen(store, None).rows(50)]

@@ -1,115 +1,22 @@
-"""The History tab: a thousand jobs in a small window, searched, renamed, copied, deleted with a way back."""
+"""The History tab: a thousand jobs in a small window, searched, renamed, copied, opened."""
 
-import io
 import json
 import re
 import time
-from collections.abc import Iterator
 
 import pytest
-from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
-from jobs.store import Store
 from scenehf.layers.plan import Plan
-from scenehf.ui.build import Screens
 from scenehf.ui.tabs.history import Seen
 from scenehf.workflows import actions
-from scenehf.workflows.extract import KIND, Params
 from tests.scenehf.ui.conftest import DESKTOP, PHONE, QUICK, eventually, photo
+from tests.scenehf.ui.shelf import LONG, MANY, add, add_many, history, ids, row, rows, titles
 from tests.scenehf.ui.steps import job_of
 from tests.scenehf.ui.units import HOSTILE
 
-MANY = 1000
-DAY = 86400.0
-UNDO = 8.0  # seconds
-LONG = 20_000  # ms
 
-
-def thumb() -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (36, 27), (90, 120, 150)).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def add(store: Store, title: str, kind: str = KIND, state: str = "succeeded") -> str:
-    """A job as if it had run."""
-    asset = [("thumb.png", thumb(), "image/png")]
-    job = store.create_job(kind, Params().model_dump(mode="json"), title=title, assets=asset, hold=True)
-    with store.tx() as db:
-        db.execute("UPDATE job SET state = ? WHERE id = ?", (state, job.id))
-    return job.id
-
-
-def add_many(store: Store, count: int) -> None:
-    """Quickly: one transaction. The ids fall before those of jobs created now."""
-    began = int((time.time() - 40 * DAY) * 1000)
-    with store.tx() as db:
-        for number in range(count):
-            title = f"old {number:04d}.jpg"
-            created = began / 1000 + number
-            db.execute(
-                "INSERT INTO job(id, kind, state, title, search, params, created, updated)"
-                " VALUES(?, ?, 'succeeded', ?, ?, '{}', ?, ?)",
-                (f"{began + number * 1000:012x}{number:016x}", KIND, title, title, created, created),
-            )
-
-
-@pytest.fixture
-def shelf(tmp_path) -> Iterator[Store]:
-    """A store of its own: these tests count rows."""
-    with Store(tmp_path / "store", free_min=0, ballast=0) as store:
-        yield store
-
-
-@pytest.fixture
-def at(shelf, tmp_path) -> Iterator[str]:
-    """Where its screens are; nobody runs its jobs."""
-    screens = Screens(shelf, tmp_path / "uploads")
-    yield screens.serve(None).url.rstrip("/")
-    screens.close()
-
-
-@pytest.fixture
-def at_public(shelf, tmp_path) -> Iterator[str]:
-    screens = Screens(shelf, tmp_path / "public-uploads", public=True)
-    yield screens.serve(None).url.rstrip("/")
-    screens.close()
-
-
-def history(page: Page) -> Locator:
-    """Open the tab; its rows."""
-    page.get_by_role("tab", name="History").click()
-    expect(page.locator(".shf-row, .shf-none:not([hidden])").first).to_be_visible(timeout=LONG)
-    return rows(page)
-
-
-def rows(page: Page) -> Locator:
-    return page.locator(".shf-row")
-
-
-def row(page: Page, title: str) -> Locator:
-    return page.locator(".shf-row", has=page.get_by_role("button", name=f"Open {title}", exact=True))
-
-
-def titles(page: Page) -> list[str]:
-    """As a person reads them, from the top."""
-    found = rows(page).evaluate_all(
-        "rows => rows.map(row => [Number(row.getAttribute('aria-rowindex')),"
-        " row.querySelector('.shf-job-open').textContent])"
-    )
-    return [title for _, title in sorted(found)]
-
-
-def bar(page: Page) -> Locator:
-    return page.locator(".shf-undo")
-
-
-def ids(store: Store) -> set[str]:
-    return {job.id for job in store.list_jobs(5000)}
-
-
-def test_a_thousand_jobs_are_few_elements(new_page, at, shelf):
+def test_a_thousand_jobs_are_few_elements(at, new_page, shelf):
     add_many(shelf, MANY)
     page = new_page(at)
     expect(history(page).first).to_be_visible()
@@ -134,7 +41,7 @@ def test_a_thousand_jobs_are_few_elements(new_page, at, shelf):
     assert order == sorted(order)  # for readers and the Tab key
 
 
-def test_search_state_and_kind(new_page, at, shelf):
+def test_search_state_and_kind(at, new_page, shelf):
     add_many(shelf, 150)
     add(shelf, "Straße.png")
     add(shelf, "broken.png", state="failed")
@@ -164,14 +71,14 @@ def test_search_state_and_kind(new_page, at, shelf):
     expect(rows(page)).to_contain_text("image.make")
 
 
-def test_an_empty_store_says_what_to_do(new_page, at):
+def test_an_empty_store_says_what_to_do(at, new_page):
     page = new_page(at)
     history(page)
     expect(page.get_by_text("No jobs yet. Open a photo in the Layers tab")).to_be_visible()
     expect(page.get_by_role("button", name="Clear search")).to_be_hidden()
 
 
-def test_rows_stay_fresh_and_in_their_place(new_page, at, shelf):
+def test_rows_stay_fresh_and_in_their_place(at, new_page, shelf):
     add_many(shelf, 200)
     job = add(shelf, "watched.png", state="queued")
     page = new_page(at)
@@ -200,92 +107,7 @@ def test_rows_stay_fresh_and_in_their_place(new_page, at, shelf):
     expect(page.get_by_role("button", name="1 new job")).to_be_hidden()
 
 
-def test_deleting_can_be_undone(new_page, at, shelf):
-    names = ["a", "b", "c", "d"]
-    jobs = {name: add(shelf, name) for name in names}
-    page = new_page(at)
-    expect(history(page)).to_have_count(4)
-    row(page, "c").get_by_role("button", name="Delete c").click()
-    expect(page.get_by_role("status").filter(has_text="Deleted c")).to_be_visible()
-    assert titles(page) == ["d", "b", "a"]
-    expect(row(page, "b")).to_be_focused()
-    page.keyboard.press("Delete")
-    expect(bar(page)).to_contain_text("Deleted 2 jobs")
-    expect(page.locator(".shf-facts")).to_contain_text("2 jobs")
-    page.wait_for_timeout(2500)  # a look in between does not bring them back
-    assert titles(page) == ["d", "a"]
-    assert ids(shelf) == set(jobs.values())
-    page.get_by_role("button", name="Undo").click()
-    assert titles(page) == ["d", "c", "b", "a"]
-    expect(bar(page).get_by_role("button")).to_be_hidden()
-
-    row(page, "d").focus()
-    page.keyboard.press("Delete")
-    expect(rows(page)).to_have_count(3)
-    page.keyboard.press("Control+z")
-    expect(rows(page)).to_have_count(4)
-    expect(row(page, "d")).to_be_focused()
-    assert ids(shelf) == set(jobs.values())
-
-
-def test_a_deleted_job_goes_after_a_while(new_page, at, shelf):
-    gone, kept = add(shelf, "gone"), add(shelf, "kept")
-    page = new_page(at)
-    expect(history(page)).to_have_count(2)
-    row(page, "gone").get_by_role("button", name="Delete gone").click()
-    page.mouse.move(5, 5)
-    began = time.monotonic()
-    eventually(lambda: ids(shelf) == {kept}, UNDO + 8)
-    assert time.monotonic() - began > UNDO - 1
-    assert gone not in ids(shelf)
-    expect(bar(page).get_by_role("button")).to_be_hidden()
-
-
-@pytest.mark.parametrize("way", ["another tab", "reload", "close"])
-def test_a_deletion_is_kept_when_the_page_goes(new_page, at, shelf, way):
-    add(shelf, "gone")
-    page = new_page(at)
-    expect(history(page)).to_have_count(1)
-    row(page, "gone").get_by_role("button", name="Delete gone").click()
-    expect(bar(page)).to_contain_text("Deleted gone")
-    if way == "another tab":
-        page.get_by_role("tab", name="Layers").click()
-    elif way == "reload":
-        page.reload()
-    else:
-        page.close()
-    eventually(lambda: not ids(shelf), UNDO - 2)
-
-
-def test_a_running_job_cannot_be_deleted(new_page, at, shelf):
-    add(shelf, "idle")
-    shelf.create_job(KIND, Params().model_dump(mode="json"), title="busy")
-    assert shelf.claim("a test", lease=3600) is not None
-    page = new_page(at)
-    history(page)
-    button = row(page, "busy").get_by_role("button", name="Delete busy")
-    expect(button).to_be_disabled()
-    expect(button).to_have_attribute("title", "Cancel it first")
-    row(page, "busy").focus()
-    page.keyboard.press("Delete")
-    expect(rows(page)).to_have_count(2)
-    expect(bar(page).get_by_role("button")).to_be_hidden()
-
-
-def test_a_job_that_begins_to_run_comes_back(new_page, at, shelf):
-    shelf.create_job(KIND, Params().model_dump(mode="json"), title="quick to start")
-    page = new_page(at)
-    expect(history(page)).to_have_count(1)
-    row(page, "quick to start").get_by_role("button", name="Delete").click()
-    expect(rows(page)).to_have_count(0)
-    page.mouse.move(5, 5)
-    page.get_by_label("Search titles").focus()  # the bar waits longer while somebody is on it
-    assert shelf.claim("a test", lease=3600) is not None
-    expect(page.get_by_role("alert").filter(has_text="Cancel it first")).to_be_visible(timeout=LONG)
-    expect(rows(page)).to_have_count(1)
-
-
-def test_renaming_in_place(new_page, at, shelf):
+def test_renaming_in_place(at, new_page, shelf):
     job = add(shelf, "before.png")
     add(shelf, "other.png")
     page = new_page(at)
@@ -316,7 +138,7 @@ def test_renaming_in_place(new_page, at, shelf):
     expect(field).to_have_js_property("maxLength", 200)
 
 
-def test_opening_and_copying(new_page, at, shelf, photos):
+def test_opening_and_copying(at, new_page, shelf, photos):
     made = actions.create(shelf, photo(QUICK), "first.png")
     step = {"id": "s1", "action": "extract", "name": "Thing", "z": 1, "box": [0.1, 0.1, 0.5, 0.5]}
     plate = {"id": "p1", "action": "plate", "name": "Back", "removes": ["s1"], "depends_on": ["s1"]}
@@ -345,7 +167,7 @@ def test_opening_and_copying(new_page, at, shelf, photos):
     expect(page.get_by_role("heading", name="picture")).to_be_visible()
 
 
-def test_cleaning_says_how_many_before_and_how_much_after(new_page, at, shelf):
+def test_cleaning_says_how_many_before_and_how_much_after(at, new_page, shelf):
     add_many(shelf, 30)
     add(shelf, "today")
     page = new_page(at)
@@ -361,7 +183,7 @@ def test_cleaning_says_how_many_before_and_how_much_after(new_page, at, shelf):
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_by_keyboard_and_on_a_narrow_screen(new_page, at, shelf, viewport):
+def test_by_keyboard_and_on_a_narrow_screen(at, new_page, shelf, viewport):
     add_many(shelf, 120)
     job = add(shelf, HOSTILE)
     page = new_page(at, viewport)
@@ -390,7 +212,7 @@ def test_by_keyboard_and_on_a_narrow_screen(new_page, at, shelf, viewport):
     assert shelf.job(job).title == HOSTILE
 
 
-def test_strangers_see_only_their_own_jobs(new_page, at_public, shelf):
+def test_strangers_see_only_their_own_jobs(at_public, new_page, shelf):
     mine, theirs = add(shelf, "mine.png"), add(shelf, "theirs.png")
     page = new_page(at_public)
     page.evaluate("id => localStorage.setItem('scenehf-own-jobs', JSON.stringify([id]))", mine)
@@ -429,7 +251,7 @@ def call(page: Page, name: str, *given: object) -> dict[str, object]:
     )
 
 
-def test_nonsense_is_refused_in_a_sentence(new_page, at, shelf):
+def test_nonsense_is_refused_in_a_sentence(at, new_page, shelf):
     job = add(shelf, "here")
     page = new_page(at)
     assert "error" in call(page, "jobs", [], {"nonsense": 1}, None, 10)

@@ -3,7 +3,7 @@
 from playwright.sync_api import expect
 
 from scenehf.workflows import actions
-from tests.scenehf.ui.conftest import QUICK, SLOW, eventually
+from tests.scenehf.ui.conftest import ENDLESS, QUICK, eventually
 from tests.scenehf.ui.steps import card, give, job_of, run, wait_for
 
 
@@ -57,7 +57,7 @@ def test_from_photo_to_files_by_keyboard_alone(new_page, url, store, photos):
 
 def test_enter_runs_and_escape_cancels(new_page, url, photos):
     page = new_page(url)
-    give(page, photos[SLOW])
+    give(page, photos[ENDLESS])
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("Enter")
     wait_for(page, "Running")

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from jobs.store import Store
 from scenehf.workflows.extract import SOURCE, asset_name
-from tests.scenehf.ui.conftest import DESKTOP, QUICK, eventually
+from tests.scenehf.ui.conftest import DESKTOP, QUICK, Trouble, eventually
 from tests.scenehf.ui.steps import job_of, wait_for
 
 WIDTH, HEIGHT = 256, 192  # of the photo, see conftest.photo
@@ -175,9 +175,10 @@ def test_tilt_answers_the_arrow_keys(page: Page) -> None:
 
 
 def test_pictures_that_fail_come_when_they_can(
-    new_page: Callable[..., Page], done: str, trouble: list[str]
+    new_page: Callable[..., Page], done: str, trouble: Trouble
 ) -> None:
     page = new_page("/".join(done.split("/")[:3]))
+    trouble.expected = ("Failed to load resource",)
     page.route("**/scenehf/asset/**", lambda route: route.abort())
     page.evaluate("address => history.replaceState(null, '', address)", done)
     page.reload()
@@ -193,7 +194,6 @@ def test_pictures_that_fail_come_when_they_can(
         return page.locator("canvas").get_attribute("data-drawn") == "scene"
 
     eventually(drawn)
-    trouble.clear()
 
 
 def _drawn(page: Page, name: str) -> None:

@@ -1,6 +1,6 @@
 """Stand-ins for the heavy units, for the worker process of the screen tests: quick, talkative, and slow on request.
 
-The red value of a photo's top left pixel sets the pace: SLOW and above is slow. The plan always holds two objects with
+The red value of a photo's top left pixel sets the pace, see PACES. The plan always holds two objects with
 hostile names; the second one fails a check at its first attempt.
 """
 
@@ -16,9 +16,7 @@ from scenehf.pixels import decode_png, encode_png, thumbnail
 from scenehf.workflows import scene_units
 
 HOSTILE = "<script>window.pwned=1</script><img src=x onerror=window.pwned=2>${window.pwned=3}{{value}}"
-SLOW = 200  # red value of the top left pixel from which every step takes SLOW_SECONDS
-SLOW_SECONDS = 2.0
-QUICK_SECONDS = 0.2
+PACES = ((240, 2.0), (200, 300.0), (0, 0.2))  # red value from which every step takes so many seconds
 BOXES = {"s1": (0.1, 0.2, 0.5, 0.9), "s2": (0.45, 0.1, 0.95, 0.6)}
 
 
@@ -85,8 +83,8 @@ def plate(
 
 
 def _work(image: Any, run: Any, shown: Any) -> None:
-    seconds = SLOW_SECONDS if image[0, 0, 0] >= SLOW else QUICK_SECONDS
-    parts = 20
+    seconds = next(seconds for red, seconds in PACES if image[0, 0, 0] >= red)
+    parts = round(max(20, 10 * seconds))
     for part in range(parts):
         run.check()
         run.progress(part / parts, f"part {part + 1} of {parts}")
