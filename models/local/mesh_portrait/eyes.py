@@ -24,7 +24,7 @@ UPPER, LOWER = ((160, 159, 158), (385, 386, 387)), ((144, 145, 153), (380, 374, 
 CORNERS = ((33, 133), (362, 263))  # the picture's left one first
 IRISES = (468, 473)
 
-TRAVEL = (0.25, 0.11)  # eye widths the iris moves at pupil_x = 1, pupil_y = 1
+TRAVEL = (0.28, 0.11)  # eye widths the iris moves at pupil_x = 1, pupil_y = 1
 SMALLEST = 7.0  # px: below this width of an eye there is no iris to move
 CLOSED = 0.14  # height by width: below it an eye counts as closed
 LEAST_CONTRAST = 14.0  # levels the white is brighter than the iris; carved and blank eyes have less
@@ -83,17 +83,18 @@ class Eye:
 
 def eyes_of(image: Image, points: NDArray[np.floating]) -> tuple[tuple[Eye, ...], tuple[Lid, ...]]:
     """The eyes whose iris can move, and the lids that follow them. points: (478, 3) px."""
-    eyes, lids = [], []
-    for side in range(2):
-        eye = _taken_apart(image, points[:, :2], side)
-        if eye is None:
-            continue
-        eyes.append(eye)
+    apart = {side: _taken_apart(image, points[:, :2], side) for side in range(2)}
+    found = {side: parts for side, parts in apart.items() if parts is not None}
+    if not found or np.mean([contrast for _, contrast in found.values()]) < LEAST_CONTRAST:
+        return (), ()  # both or neither: eyes that part look worse than eyes that rest
+    lids = []
+    for side, (eye, _) in found.items():
         gap = _openness(points[:, :2], side) * eye.width
         for row, follow in zip((UPPER, LOWER), LID_FOLLOW, strict=True):
             x, y = points[list(row[side]), :2].mean(axis=0)
-            lids.append(Lid(float(x), float(y), 0.45 * eye.width, 0.35 * gap + 0.08 * eye.width, follow * eye.width))
-    return tuple(eyes), tuple(lids)
+            along = 0.35 * gap + 0.08 * eye.width
+            lids.append(Lid(float(x), float(y), 0.45 * eye.width, along, follow * eye.width))
+    return tuple(eye for eye, _ in found.values()), tuple(lids)
 
 
 def _openness(points: NDArray[np.floating], side: int) -> float:
@@ -103,8 +104,8 @@ def _openness(points: NDArray[np.floating], side: int) -> float:
     return float(np.hypot(*gap) / max(np.hypot(*(b - a)), 1e-6))
 
 
-def _taken_apart(image: Image, points: NDArray[np.floating], side: int) -> Eye | None:
-    """One eye in layers; None if it is closed, too small, cut off by the frame or without a visible iris."""
+def _taken_apart(image: Image, points: NDArray[np.floating], side: int) -> tuple[Eye, float] | None:
+    """One eye in layers and its contrast; None if it is closed, too small or cut off by the frame."""
     import cv2
 
     ring = points[list(RINGS[side])]
@@ -133,15 +134,13 @@ def _taken_apart(image: Image, points: NDArray[np.floating], side: int) -> Eye |
     y, x = np.mgrid[: layer.shape[0], : layer.shape[1]].astype(np.float32)
     distance = np.hypot(x - centre[0], y - centre[1]) / radius
     white, contrast = _white(layer, between, distance, radius)
-    if contrast < LEAST_CONTRAST:
-        return None
     iris = _iris(layer, between, distance, centre, white)
     lids = cv2.resize(between, patch.shape[1::-1], interpolation=cv2.INTER_AREA)[..., None]
     unit = np.asarray(right, np.float32)
     down = np.array([-unit[1], unit[0]], np.float32)
     box = (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
     bare = Eye(box, fine, patch, lids, white, iris, np.zeros_like(patch), unit, down, width)
-    return replace(bare, still=bare._composed(0, 0))
+    return replace(bare, still=bare._composed(0, 0)), contrast
 
 
 def _polygon(ring: NDArray[np.floating], shape: tuple[int, ...], softness: float) -> Floats:
@@ -199,7 +198,7 @@ def _white(layer: Floats, between: Floats, distance: Floats, radius: float) -> t
     if not sure.any() or not iris.any():
         return layer, 0.0
     sure &= grey >= np.percentile(grey[sure], 35)  # lashes and corners are no white
-    contrast = float(np.median(grey[sure]) - np.median(grey[iris]))
+    contrast = float(np.percentile(grey[sure], 60) - np.percentile(grey[iris], 40))
     weight = sure.astype(np.float32)
     fill = np.broadcast_to(layer[sure].mean(axis=0), layer.shape).astype(np.float32)
     for reach in WHITE_REACH:  # from far to near: close to the white that is seen, its own colour counts

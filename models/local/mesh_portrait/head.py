@@ -18,7 +18,7 @@ RIGHT, LEFT, TOP, CHIN = 234, 454, 10, 152  # by the ears, hairline, chin
 MESH_POINTS = 468  # what follows are irises
 
 # The skull beyond the face: outlines grown by the first number lie further back by the second, in face widths.
-SKULL = ((1.35, 0.30), (1.8, 0.60), (2.6, 0.75))
+SKULL = ((1.35, 0.30), (1.8, 0.46), (2.6, 0.50))
 PIVOT_BEHIND = 0.45  # face widths behind the outline: about where the skull sits on the spine
 PIVOT_BELOW = 0.35  # face heights below the middle of the face: mouth height
 FOCAL = 6.0  # face widths: a portrait lens
@@ -86,13 +86,24 @@ def _places(size: tuple[int, int]) -> tuple[Floats, Floats]:
 
 
 def _surface(points: NDArray[np.float64], x: Floats, y: Floats) -> Floats:
-    """Depth at (x, y): the smoothest surface through the points' z (biharmonic in its simplest, linear kernel)."""
-    from scipy.interpolate import RBFInterpolator
+    """Depth at (x, y): radial basis functions (linear kernel) through the points' z, to within SMOOTHING.
 
-    surface = RBFInterpolator(points[:, :2], points[:, 2], kernel="linear", smoothing=SMOOTHING, degree=0)
-    low, high = points[:, 2].min(), points[:, 2].max()
-    depth = surface(np.stack([x.ravel(), y.ravel()], axis=1)).reshape(x.shape)
-    return np.clip(depth, low, high).astype(np.float32)
+    Worked out on every other cell: what is blurred afterwards needs no more.
+    """
+    import cv2
+
+    count = len(points)
+    apart = np.linalg.norm(points[:, None, :2] - points[None, :, :2], axis=2)
+    system = np.ones((count + 1, count + 1))
+    system[:count, :count] = SMOOTHING * np.eye(count) - apart
+    system[count, count] = 0
+    weights = np.linalg.solve(system, np.append(points[:, 2], 0)).astype(np.float32)
+    half = np.stack([cv2.resize(part, (GRID // 2,) * 2, interpolation=cv2.INTER_AREA) for part in (x, y)], axis=2)
+    places, known = half.reshape(-1, 2), points[:, :2].astype(np.float32)
+    distance = np.sqrt((places[:, :1] - known[:, 0]) ** 2 + (places[:, 1:] - known[:, 1]) ** 2)
+    depth = (weights[count] - distance @ weights[:count]).reshape(GRID // 2, GRID // 2)
+    depth = np.clip(depth, points[:, 2].min(), points[:, 2].max()).astype(np.float32)
+    return np.asarray(cv2.resize(depth, (GRID, GRID), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def _blurred(depth: Floats, pixels: float, size: tuple[int, int]) -> Floats:

@@ -12,7 +12,7 @@ from models.requests import Alpha, Image
 
 TRACE = 0.02  # alpha above it is no pure background
 MARGIN = 0.008  # of the longer side: glow around the person that a matte misses
-REACH = 4  # px that Telea's method looks around
+REACH = 3  # px that the method looks around; more costs much and blurs
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,17 +50,15 @@ def _least_alpha(image: Image, background: Image) -> Alpha:
 
 
 def _background(image: Image, alpha: Alpha) -> Image:
-    """The picture with the person painted over from its edge inwards."""
+    """The picture with the person painted over from its edge inwards: only a rim of it is ever seen.
+
+    Telea's fast marching carries the lines that run into the person on for the few pixels that count.
+    """
     import cv2
 
     margin = max(1, round(MARGIN * max(alpha.shape)))
     hole = cv2.dilate((alpha > TRACE).astype(np.uint8), np.ones((2 * margin + 1,) * 2))
     if hole.all():
         return image
-    half = (max(1, image.shape[1] // 2), max(1, image.shape[0] // 2))
-    small = cv2.resize(image, half, interpolation=cv2.INTER_AREA)
-    rough = (cv2.resize(hole * 255, half, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
-    filled = cv2.inpaint(small, rough, REACH, cv2.INPAINT_TELEA)
-    filled = cv2.resize(filled, image.shape[1::-1], interpolation=cv2.INTER_CUBIC)
-    result: Image = np.where(hole[..., None] > 0, filled, image)
+    result: Image = cv2.inpaint(image, hole, REACH, cv2.INPAINT_TELEA)
     return result
