@@ -9,7 +9,7 @@ from models.local.mesh_portrait.eyes import eyes_of
 from models.local.mesh_portrait.field import Motion
 from models.local.mesh_portrait.head import head_of
 from models.local.mesh_portrait.layers import split
-from models.requests import Calibration, Image, PortraitRetarget, Pose
+from models.requests import Alpha, Calibration, Image, PortraitRetarget, Pose
 
 
 def cell_size(image: Image, longer: int) -> tuple[int, int]:
@@ -41,11 +41,14 @@ class Engine:
             alpha = np.clip(cv2.resize(alpha, self._size, interpolation=cv2.INTER_AREA), 0, 1)
         self._motion = Motion(self._head, alpha, lids)
         self._background: Image | None = None
-        self._source = self._image
+        self._source, self._still = self._image, self._image.copy()
         if alpha is not None:
             sheets = split(self._image, alpha, explain=not request.cutout)
             self._source, self._background = sheets.person, sheets.background
             self._eyes = tuple(eye.on(self._source) for eye in self._eyes)
+            if request.cutout:
+                self._still = _straight(self._source)
+        self._moving = self._bounds(alpha)
         x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
         self._identity = np.dstack([x, y])
 
@@ -55,11 +58,29 @@ class Engine:
 
         self._look(pose)
         shift = cv2.resize(self._motion.backward(self._turned(pose)), self._size, interpolation=cv2.INTER_CUBIC)
-        origin = cv2.subtract(self._identity, shift)
+        x0, y0, x1, y1 = self._moving
+        origin = cv2.subtract(self._identity[y0:y1, x0:x1], shift[y0:y1, x0:x1])
         seen = cv2.remap(self._source, origin, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        if self._background is None:
-            return np.asarray(seen, np.uint8)
-        return _straight(seen) if self._cutout else _over(seen, self._background)
+        if self._background is not None:
+            seen = _straight(seen) if self._cutout else _over(seen, self._background[y0:y1, x0:x1])
+        cell = self._still.copy()
+        cell[y0:y1, x0:x1] = seen
+        return cell
+
+    def _bounds(self, alpha: Alpha | None) -> tuple[int, int, int, int]:
+        """x0, y0, x1, y1 of what can change at all: the rest is the same in every cell, to the last bit."""
+        import cv2
+
+        width, height = self._size
+        moves = cv2.resize(self._motion.moves.astype(np.uint8), self._size, interpolation=cv2.INTER_NEAREST)
+        if alpha is not None:
+            reach = 2 * int(np.ceil(self._motion.farthest)) + 3
+            moves &= cv2.dilate((self._source[..., 3] > 0).astype(np.uint8), np.ones((reach, reach)))
+        for eye in self._eyes:
+            x0, y0, x1, y1 = eye.box
+            moves[y0:y1, x0:x1] = 1
+        x, y, across, along = cv2.boundingRect(moves)
+        return (x, y, x + across, y + along) if across and along else (0, 0, width, height)
 
     def least_area(self, pose: Pose) -> float:
         """min det J of this pose's field."""

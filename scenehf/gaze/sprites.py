@@ -1,0 +1,121 @@
+"""Cells laid out on sheets, and the sheets encoded: q0 to q3 for the whole grid, q0_20 to q3_20 for phones.
+
+The cells live on the sheets from the start: 900 cells of 512 px are 700 MB, and two copies of them are too many.
+"""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+
+import numpy as np
+from PIL import Image as Pictures
+
+from models.requests import Image, Run
+from scenehf.gaze import grid
+from scenehf.gaze.grid import Cell
+
+QUALITY, METHOD = 80, 0  # WebP; method 4 takes 14 times as long for 8 % fewer bytes
+LONGEST_SIDE = 16383  # px, of any WebP
+LONGEST_MOBILE_SIDE = 4096  # px, of textures and canvases on phones
+ENCODERS = 2  # threads; Pillow lets go of Python's lock while it encodes
+
+
+def largest_cell(side: int) -> int:
+    """The longest cell in px whose quadrants still fit into a WebP file."""
+    return LONGEST_SIDE // (grid.check(side) - side // 2)
+
+
+def mobile_cell(size: tuple[int, int], mobile: int) -> tuple[int, int]:
+    """(width, height) of a cell of the mobile grid: that of the desktop's if its quadrants stay small enough."""
+    longest = LONGEST_MOBILE_SIDE // (grid.check(mobile) - mobile // 2)
+    scale = min(1.0, longest / max(size))
+    return max(1, int(size[0] * scale)), max(1, int(size[1] * scale))
+
+
+class Atlas(Mapping[Cell, Image]):
+    """Every cell of a grid, on four sheets. size: (width, height) of a cell; channels: 3, or 4 for cut-outs."""
+
+    def __init__(self, side: int, size: tuple[int, int], channels: int = 3) -> None:
+        self.side, self.size, self.channels = grid.check(side), size, channels
+        if max(size) > largest_cell(side):
+            raise ValueError(f"Cells of a grid of {side} are at most {largest_cell(side)} px long.")
+        width, height = size
+        self._quadrants = grid.quadrants(side)
+        self.sheets: tuple[Image, ...] = tuple(
+            np.zeros((height * (q.rows[1] - q.rows[0]), width * (q.columns[1] - q.columns[0]), channels), np.uint8)
+            for q in self._quadrants
+        )
+        self._filled: dict[Cell, None] = {}
+
+    def put(self, cell: Cell, image: Image) -> None:
+        """Lay a cell in its place."""
+        self._place(cell)[:] = image
+        self._filled[cell] = None
+
+    def __getitem__(self, cell: Cell) -> Image:
+        """The cell, as a view of its sheet; raises KeyError while it is not there."""
+        if cell not in self._filled:
+            raise KeyError(cell)
+        return self._place(cell)
+
+    def __iter__(self) -> Iterator[Cell]:
+        """The cells that are there, in the order in which they came."""
+        return iter(self._filled)
+
+    def __len__(self) -> int:
+        """How many are there."""
+        return len(self._filled)
+
+    def _place(self, cell: Cell) -> Image:
+        half = self.side // 2
+        number = 2 * (cell[0] >= half) + (cell[1] >= half)
+        quadrant, (width, height) = self._quadrants[number], self.size
+        y, x = (cell[0] - quadrant.rows[0]) * height, (cell[1] - quadrant.columns[0]) * width
+        return self.sheets[number][y : y + height, x : x + width]
+
+    def smaller(self, mobile: int, number: int) -> Image:
+        """Sheet `number` of the mobile grid: every so manyth cell, made smaller if need be."""
+        import cv2
+
+        kept = grid.sample(self.side, mobile)
+        quadrant, size = grid.quadrants(mobile)[number], mobile_cell(self.size, mobile)
+        method = cv2.INTER_AREA
+        rows = [
+            np.hstack(
+                [
+                    self[kept[row], kept[column]]
+                    if size == self.size
+                    else cv2.resize(self[kept[row], kept[column]], size, interpolation=method)
+                    for column in range(*quadrant.columns)
+                ]
+            )
+            for row in range(*quadrant.rows)
+        ]
+        return np.vstack(rows)
+
+
+def encode(image: Image) -> bytes:
+    """WebP."""
+    file = BytesIO()
+    Pictures.fromarray(image).save(file, "WEBP", quality=QUALITY, method=METHOD)
+    return file.getvalue()
+
+
+def encoded(atlas: Atlas, mobile: int, run: Run) -> Iterator[tuple[str, bytes]]:
+    """(file name, bytes) of all eight sheets, as they are done; progress counts them. Needs every cell."""
+    jobs = [(f"q{number}.webp", number, False) for number in range(4)]
+    jobs += [(f"q{number}_{grid.MOBILE}.webp", number, True) for number in range(4)]
+
+    def one(number: int, small: bool) -> bytes:
+        return encode(atlas.smaller(mobile, number) if small else atlas.sheets[number])
+
+    with ThreadPoolExecutor(ENCODERS) as pool:
+        tasks = [(name, pool.submit(one, number, small)) for name, number, small in jobs]
+        try:
+            for done, (name, task) in enumerate(tasks, start=1):
+                run.check()
+                yield name, task.result()
+                run.progress(done / len(tasks), f"Sheet {done} of {len(tasks)}")
+        finally:
+            for _, task in tasks:
+                task.cancel()
