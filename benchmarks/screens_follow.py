@@ -228,7 +228,7 @@ def takes_a_file(desk: Desk, folder: Path) -> None:
     page = context.new_page()
     _load(page, desk.address, STAMPS.replace("HOLDS", 'window.stamps.script && visible(".shf-drop")'))
     page.get_by_label("Photo", exact=True).set_input_files(file)
-    page.locator(".shf-job").wait_for()
+    wait_for(page, "Plan ready")
     context.close()
 
 

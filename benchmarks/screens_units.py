@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from scenehf.layers.plan import ExtractStep, arrange
 from scenehf.pixels import decode_png, encode_png, thumbnail
 from scenehf.workflows import scene_units
 
@@ -24,13 +25,20 @@ Answer = tuple[dict[str, Any], dict[str, bytes]]
 
 
 def units() -> dict[str, Any]:
-    """Every unit by name that a job with a plan calls."""
+    """Every unit by name."""
     return {
+        "layers.plan": plan,
         "layers.extract": extract,
         "layers.plate": plate,
         "layers.assemble": scene_units.assemble,
         "layers.export": scene_units.export,
     }
+
+
+def plan(params: dict[str, Any], files: dict[str, Path], run: Any) -> Answer:
+    """One object."""
+    step = ExtractStep(id="s1", name="Layer", z=1, box=(0.1, 0.1, 0.9, 0.9))
+    return {"plan": arrange("", [step]).model_dump(mode="json")}, {}
 
 
 def extract(params: dict[str, Any], files: dict[str, Path], run: Any) -> Answer:
