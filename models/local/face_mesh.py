@@ -57,7 +57,12 @@ def load(host: Host) -> Callable[[FaceLandmarks, Run], tuple[FaceMesh, ...]]:
 def _view_of_detection(face: Face) -> View:
     x0, y0, x1, y1 = face.box
     (ax, ay), (bx, by) = face.keypoints[:2]
-    return (x0 + x1) / 2, (y0 + y1) / 2, FACE_VIEW * max(x1 - x0, y1 - y0), float(np.arctan2(by - ay, bx - ax))
+    return (
+        (x0 + x1) / 2,
+        (y0 + y1) / 2,
+        FACE_VIEW * max(x1 - x0, y1 - y0),
+        float(np.arctan2(by - ay, bx - ax)),
+    )
 
 
 def _view_of_mesh(points: Floats) -> View:
@@ -105,9 +110,16 @@ def _with_irises(net: Net, image: Image, points: Floats) -> Floats:
         a, b = (points[outer, :2], points[inner, :2]) if side == 0 else (points[inner, :2], points[outer, :2])
         x, y = (a + b) / 2
         across = b - a
-        view = (float(x), float(y), EYE_VIEW * float(np.abs(across).max()), float(np.arctan2(across[1], across[0])))
+        view = (
+            float(x),
+            float(y),
+            EYE_VIEW * float(np.abs(across).max()),
+            float(np.arctan2(across[1], across[0])),
+        )
         cut, back = _cut(image, view, IRIS_SIDE, mirrored=side == 1)  # the net knows right eyes only
-        contour, iris = sorted((output.reshape(-1, 3) for output in net(cut)), key=lambda output: -len(output))
+        contour, iris = sorted(
+            (output.reshape(-1, 3) for output in net(cut)), key=lambda output: -len(output)
+        )
         seen = (np.vstack([contour[: len(lids)], iris])[:, :2] - HALF) @ back[:, :2].T + back[:, 2]
         result[list(lids), :2] = seen[: len(lids)]
         row = MESH_POINTS + 5 * side

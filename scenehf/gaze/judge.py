@@ -151,17 +151,17 @@ def measure(
     source: Image,
     face: FaceMesh,
     least_area: float,
+    neutral: Image,
     pool: Pool,
     run: Run,
 ) -> Verdict:
     """Judge a whole square grid of opaque cells. source: the picture at the cells' size, with its face.
 
-    least_area: min det J of the engine's fields, NaN where there are none.
+    least_area: min det J of the engine's fields, NaN where there are none. neutral: the cell of `Pose()`.
     """
     side = 1 + max(row for row, _ in cells)
     seen = _look_at_all(cells, poses, face, side, pool, run)
     lines = [_line(seen, axis) for axis in range(4)]
-    neutral = _neutral(cells, poses)
     return Verdict(
         faces=float(np.isfinite(seen.found[..., 0]).mean()),
         yaw_slope=lines[0][0],
@@ -184,7 +184,7 @@ def measure(
         picture_step=_picture_step(cells, side),
         background_psnr=_background(cells, source, face, side),
         sharpness=_sharpness(cells, seen, source, face, side),
-        zero_psnr=psnr(neutral, source) if neutral is not None else float("nan"),
+        zero_psnr=psnr(neutral, source),
         least_area=least_area,
     )
 
@@ -248,7 +248,9 @@ def _order(seen: _Seen, axis: int) -> float:
 
 def _landmark_step(seen: _Seen) -> float:
     """Largest over median step of the mean landmark between neighbours."""
-    steps = [np.linalg.norm(np.diff(seen.points, axis=axis), axis=-1).mean(axis=-1).ravel() for axis in (0, 1)]
+    steps = [
+        np.linalg.norm(np.diff(seen.points, axis=axis), axis=-1).mean(axis=-1).ravel() for axis in (0, 1)
+    ]
     return _largest_over_median(np.concatenate(steps))
 
 
@@ -256,11 +258,10 @@ def _picture_step(cells: Mapping[Cell, Image], side: int) -> float:
     """The same of the mean absolute difference of pixels."""
     import cv2
 
-    steps = []
+    steps: list[float] = []
     for (row, column), image in cells.items():
-        for other in ((row + 1, column), (row, column + 1)):
-            if other[0] < side and other[1] < side:
-                steps.append(float(cv2.absdiff(image, cells[other]).mean()))
+        beside = [(r, c) for r, c in ((row + 1, column), (row, column + 1)) if r < side and c < side]
+        steps.extend(float(cv2.absdiff(image, cells[other]).mean()) for other in beside)
     return _largest_over_median(np.array(steps))
 
 
@@ -285,9 +286,7 @@ def _background(cells: Mapping[Cell, Image], source: Image, face: FaceMesh, side
     return min(psnr(cells[cell], source, reach > 1) for cell in _sampled(side))
 
 
-def _sharpness(
-    cells: Mapping[Cell, Image], seen: _Seen, source: Image, face: FaceMesh, side: int
-) -> float:
+def _sharpness(cells: Mapping[Cell, Image], seen: _Seen, source: Image, face: FaceMesh, side: int) -> float:
     """Median variance of the Laplacian over the face, as a share of the source's."""
     own = _detail(source, face.points[:468, :2].astype(np.float64))
     shares = [
@@ -306,8 +305,3 @@ def _detail(image: Image, points: Floats) -> float:
     x1, y1 = np.minimum(points.max(axis=0).astype(int) + 1, [width, height])
     grey = cv2.cvtColor(np.ascontiguousarray(image[..., :3]), cv2.COLOR_RGB2GRAY)
     return float(cv2.Laplacian(grey, cv2.CV_32F)[y0:y1, x0:x1].var())
-
-
-def _neutral(cells: Mapping[Cell, Image], poses: Mapping[Cell, Pose]) -> Image | None:
-    """The cell that asks for nothing, if the grid has one."""
-    return next((cells[cell] for cell, pose in poses.items() if pose == Pose()), None)

@@ -27,9 +27,11 @@ Bounds = tuple[int, int, int, int]  # x, y, width, height in px
 ROOM = 2.6  # the shorter side of the frame in faces: head and shoulders, with room above the hair
 ABOVE = 0.08  # of the frame: how far the face's middle lies above the frame's
 SMALLEST_FACE = 24  # px in the photo: with less there are no eyes to move
-PROBE = 0.8  # of the full turn: where calibration looks
-PROBES = tuple((x * PROBE, y * PROBE) for x, y in ((-1, 0), (1, 0), (0, -1), (0, 1), (-0.5, -0.5), (0.5, 0.5)))
+# Where calibration looks, in shares of the full turn: the edges and the corners of the grid.
+PROBES = tuple((0.8 * x, 0.8 * y) for y in (-1, 0, 1) for x in (-1, 0, 1) if x or y)
 PLAUSIBLE = (0.6, 1.7)  # a slope outside it was not measured well
+
+NOT_CALIBRATED = Calibration()
 
 
 class NoFace(SceneError):
@@ -40,13 +42,13 @@ class NoFace(SceneError):
 class Portrait:
     """A photo made ready for a grid. frame: which part of the photo is shown, in its px; everything else is in px
     of `image`, uint8 (h, w, 3), whose longer side is the cell's. alpha: what the person covers, None where that
-    cannot be told; own_matte: it came with the picture. calibration divides asked angles (see `Calibration`)."""
+    cannot be told. calibration divides asked angles (see `Calibration`)."""
 
     image: Image
     frame: Bounds
     face: FaceMesh
     alpha: Alpha | None
-    calibration: Calibration = Calibration()
+    calibration: Calibration = NOT_CALIBRATED
 
     def request(self, poses: Sequence[Pose], *, cutout: bool = False) -> PortraitRetarget:
         """What to ask of a portrait engine."""
@@ -135,13 +137,13 @@ def calibrate(
     pitch: float = 8.0,
 ) -> Calibration:
     """How far the engine really turns this face: the slopes of the poses found again on a few cells."""
-    plain = replace(portrait, calibration=Calibration())
+    plain = replace(portrait, calibration=NOT_CALIBRATED)
     asked = [Pose(yaw=yaw * x, pitch=pitch * y, pupil_x=x, pupil_y=y) for x, y in PROBES]
     cells = pool(engine, plain.request(asked), run)
     seen = [judge.look(cell, portrait.face, pool, run) for cell in cells]
     pairs = [(pose, judge.turn(portrait.face, face)) for pose, face in zip(asked, seen, strict=True) if face]
     if len(pairs) < len(PROBES):
-        return Calibration()
+        return NOT_CALIBRATED
     found = np.array([turn for _, turn in pairs])
     slopes = [
         judge.fit(np.array([(pose.yaw, pose.pitch) for pose, _ in pairs]), found[:, axis])[axis]
@@ -149,7 +151,7 @@ def calibrate(
     ]
     low, high = PLAUSIBLE
     if not all(low <= slope <= high for slope in slopes):
-        return Calibration()
+        return NOT_CALIBRATED
     return Calibration(yaw=float(slopes[0]), pitch=float(slopes[1]))
 
 

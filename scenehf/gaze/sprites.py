@@ -42,7 +42,9 @@ class Atlas(Mapping[Cell, Image]):
         width, height = size
         self._quadrants = grid.quadrants(side)
         self.sheets: tuple[Image, ...] = tuple(
-            np.zeros((height * (q.rows[1] - q.rows[0]), width * (q.columns[1] - q.columns[0]), channels), np.uint8)
+            np.zeros(
+                (height * (q.rows[1] - q.rows[0]), width * (q.columns[1] - q.columns[0]), channels), np.uint8
+            )
             for q in self._quadrants
         )
         self._filled: dict[Cell, None] = {}

@@ -7,9 +7,14 @@ from numpy.typing import NDArray
 
 from models.local.mesh_portrait.eyes import eyes_of
 from models.local.mesh_portrait.field import Motion
-from models.local.mesh_portrait.head import head_of
+from models.local.mesh_portrait.head import GRID, head_of
 from models.local.mesh_portrait.layers import split
-from models.requests import Alpha, Calibration, Image, PortraitRetarget, Pose
+from models.requests import Calibration, Image, PortraitRetarget, Pose
+
+Floats = NDArray[np.float32]
+
+STILL = 0.02  # px: smaller shifts are none
+MARGIN = 2  # cells of the grid that cubic enlarging spreads a shift over
 
 
 def cell_size(image: Image, longer: int) -> tuple[int, int]:
@@ -41,6 +46,7 @@ class Engine:
             alpha = np.clip(cv2.resize(alpha, self._size, interpolation=cv2.INTER_AREA), 0, 1)
         self._motion = Motion(self._head, alpha, lids)
         self._background: Image | None = None
+        self._person: Image | None = None
         self._source, self._still = self._image, self._image.copy()
         if alpha is not None:
             sheets = split(self._image, alpha, explain=not request.cutout)
@@ -48,7 +54,7 @@ class Engine:
             self._eyes = tuple(eye.on(self._source) for eye in self._eyes)
             if request.cutout:
                 self._still = _straight(self._source)
-        self._moving = self._bounds(alpha)
+            self._person = _shrunk(self._source[..., 3])
         x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
         self._identity = np.dstack([x, y])
 
@@ -57,8 +63,9 @@ class Engine:
         import cv2
 
         self._look(pose)
-        shift = cv2.resize(self._motion.backward(self._turned(pose)), self._size, interpolation=cv2.INTER_CUBIC)
-        x0, y0, x1, y1 = self._moving
+        back = self._motion.backward(self._turned(pose))
+        shift = cv2.resize(back, self._size, interpolation=cv2.INTER_CUBIC)
+        x0, y0, x1, y1 = self._moving(back)
         origin = cv2.subtract(self._identity[y0:y1, x0:x1], shift[y0:y1, x0:x1])
         seen = cv2.remap(self._source, origin, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         if self._background is not None:
@@ -67,20 +74,22 @@ class Engine:
         cell[y0:y1, x0:x1] = seen
         return cell
 
-    def _bounds(self, alpha: Alpha | None) -> tuple[int, int, int, int]:
-        """x0, y0, x1, y1 of what can change at all: the rest is the same in every cell, to the last bit."""
+    def _moving(self, back: Floats) -> tuple[int, int, int, int]:
+        """x0, y0, x1, y1 of what this field changes: nothing else has to be drawn. back: (GRID, GRID, 2)."""
         import cv2
 
-        width, height = self._size
-        moves = cv2.resize(self._motion.moves.astype(np.uint8), self._size, interpolation=cv2.INTER_NEAREST)
-        if alpha is not None:
-            reach = 2 * int(np.ceil(self._motion.farthest)) + 3
-            moves &= cv2.dilate((self._source[..., 3] > 0).astype(np.uint8), np.ones((reach, reach)))
-        for eye in self._eyes:
-            x0, y0, x1, y1 = eye.box
-            moves[y0:y1, x0:x1] = 1
+        moves = (np.abs(back) > STILL).any(axis=2).astype(np.uint8)
+        if self._person is not None:
+            arrived = cv2.remap(self._person, self._motion.origin(back), None, cv2.INTER_NEAREST)
+            moves &= self._person | arrived
         x, y, across, along = cv2.boundingRect(moves)
-        return (x, y, x + across, y + along) if across and along else (0, 0, width, height)
+        low, high = np.array([x, y]) - MARGIN, np.array([x + across, y + along]) + MARGIN
+        x0, y0 = np.maximum(low * self._size // GRID, 0)
+        x1, y1 = np.minimum(-(-high * self._size // GRID), self._size)
+        for eye in self._eyes:
+            x0, y0 = min(x0, eye.box[0]), min(y0, eye.box[1])
+            x1, y1 = max(x1, eye.box[2]), max(y1, eye.box[3])
+        return int(x0), int(y0), int(x1), int(y1)
 
     def least_area(self, pose: Pose) -> float:
         """min det J of this pose's field."""
@@ -123,3 +132,13 @@ def _straight(sheet: Image) -> Image:
     alpha: NDArray[np.float32] = np.maximum(sheet[..., 3:], 1).astype(np.float32)
     colour = np.minimum(sheet[..., :3] * (255 / alpha) + 0.5, 255)
     return np.dstack([colour.astype(np.uint8), sheet[..., 3]])
+
+
+def _shrunk(alpha: Image) -> Image:
+    """uint8 (GRID, GRID): 1 where a cell of the grid touches the person."""
+    import cv2
+
+    height, width = alpha.shape
+    reach = np.ones((2 * height // GRID + 1, 2 * width // GRID + 1), np.uint8)
+    touched = cv2.dilate((alpha > 0).astype(np.uint8), reach)
+    return np.asarray(cv2.resize(touched, (GRID, GRID), interpolation=cv2.INTER_NEAREST), np.uint8)

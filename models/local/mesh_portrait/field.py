@@ -22,7 +22,6 @@ SHOULDERS = (-0.25, 0.12)  # face heights below the chin between which that begi
 BORDER = 0.06  # of the longer side: the least way in which motion fades towards a border
 SLOPE = 3.0  # or this many times the motion, so that nothing folds there
 CUT_OFF = 0.5  # alpha at a border: the person goes on beyond it
-LEAST_WEIGHT, LEAST_LIFT = 0.002, 0.02  # of the motion, px: less is cut off, so that most of a cell need not be drawn
 INVERSIONS = 4  # fixed-point steps; after four the error is below a tenth of a pixel
 
 
@@ -91,10 +90,7 @@ def _plane(vector: Floats) -> Floats:
 
 
 class Motion:
-    """The moving half of the model: displacement fields for poses.
-
-    moves: bool (GRID, GRID), where anything moves at all; farthest: by how many px at most.
-    """
+    """The moving half of the model: displacement fields for poses."""
 
     def __init__(self, head: Head, alpha: Alpha | None, lids: tuple[Lid, ...]) -> None:
         width, height = head.size
@@ -111,19 +107,10 @@ class Motion:
             self._lift -= (lid.follow * bump).astype(np.float32)
         self._weight = np.repeat(motion_weight(head, alpha)[..., None], 2, axis=2)
         self._weight *= border_weights(head, alpha, self._reach())
-        still = (self._weight.max(axis=2) < LEAST_WEIGHT) & (np.abs(self._lift) < LEAST_LIFT)
-        self._weight[still], self._lift[still] = 0, 0
-        self.moves = ~still
-        self.farthest = float(self._reach().max())
 
     def _reach(self) -> Floats:
-        """float32 (GRID, GRID, 2): by how many px each place moves at most."""
-        extremes = [
-            Pose(yaw, pitch, roll)
-            for yaw in (-MOST_YAW, MOST_YAW)
-            for pitch in (-MOST_PITCH, MOST_PITCH)
-            for roll in (-MOST_ROLL, 0, MOST_ROLL)
-        ]
+        """float32 (GRID, GRID, 2): by how many px turning the head moves each place at most."""
+        extremes = [Pose(yaw, pitch) for yaw in (-MOST_YAW, MOST_YAW) for pitch in (-MOST_PITCH, MOST_PITCH)]
         return np.asarray(np.max([np.abs(self.forward(pose)) for pose in extremes], axis=0), np.float32)
 
     def forward(self, pose: Pose) -> Floats:
@@ -150,9 +137,14 @@ class Motion:
         moved = self.forward(pose)
         back = np.zeros_like(moved)
         for _ in range(INVERSIONS):
-            origin = self._cells - back / self._step
-            back = cv2.remap(moved, origin, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            back = cv2.remap(
+                moved, self.origin(back), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            )
         return back
+
+    def origin(self, back: Floats) -> Floats:
+        """Where the field reads, in cells of the grid."""
+        return np.asarray(self._cells - back / self._step, np.float32)
 
     def least_area(self, pose: Pose) -> float:
         """The least factor by which a small area shrinks (min det J); 0 and less means a fold."""

@@ -98,7 +98,9 @@ def _surface(points: NDArray[np.float64], x: Floats, y: Floats) -> Floats:
     system[:count, :count] = SMOOTHING * np.eye(count) - apart
     system[count, count] = 0
     weights = np.linalg.solve(system, np.append(points[:, 2], 0)).astype(np.float32)
-    half = np.stack([cv2.resize(part, (GRID // 2,) * 2, interpolation=cv2.INTER_AREA) for part in (x, y)], axis=2)
+    half = np.stack(
+        [cv2.resize(part, (GRID // 2,) * 2, interpolation=cv2.INTER_AREA) for part in (x, y)], axis=2
+    )
     places, known = half.reshape(-1, 2), points[:, :2].astype(np.float32)
     distance = np.sqrt((places[:, :1] - known[:, 0]) ** 2 + (places[:, 1:] - known[:, 1]) ** 2)
     depth = (weights[count] - distance @ weights[:count]).reshape(GRID // 2, GRID // 2)
