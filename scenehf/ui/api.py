@@ -4,6 +4,7 @@ Ids of jobs come from /jobs_create. Boxes and points are in 0..1 of the upright 
 message is one sentence that says what to do. /run and /events are streams that stay alive while nothing happens.
 """
 
+import inspect
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +22,9 @@ from scenehf.workflows import actions
 from scenehf.workflows.extract import KIND, ExportOrder, Params
 
 Json = dict[str, Any]
+Uploaded = dict[
+    str, Any
+]  # a file of the caller as Gradio hands it over: "path" lies in its folder of uploads
 Format = Literal["png", "zip", "psd", "ora", "tiff", "html"]
 
 FORBIDDEN = (
@@ -48,30 +52,25 @@ class Endpoints:
         for stream in (self.run, self.events):
             # A stream costs nothing while it waits; a limit would make followers wait for each other.
             gr.api(stream, api_name=stream.__name__, concurrency_limit=None)
-        with gr.Row(visible=False):
-            self._with_file(
-                self.jobs_create, gr.File(label="photo"), gr.Textbox(label="name"), gr.Textbox("offline")
-            )
-            numbers = (gr.Number(0, label="feather"), gr.Number(0, label="grow"))
-            self._with_file(self.step_refine, gr.Textbox(), gr.Textbox(), gr.File(label="strokes"), *numbers)
+        self._with_file(self.jobs_create, "photo")
+        self._with_file(self.step_refine, "strokes")
 
     @staticmethod
-    def _with_file(endpoint: Callable[..., Json], *inputs: gr.components.Component) -> None:
-        gr.Button().click(
-            endpoint,
-            list(inputs),
-            gr.JSON(),
-            api_name=endpoint.__name__,
-            concurrency_limit=2,
-            show_progress="hidden",
+    def _with_file(endpoint: Callable[..., Json], name: str) -> None:
+        """gr.api has no type hint for a file. Components of its own for one would be loaded by every page."""
+        gr.api(endpoint, api_name=endpoint.__name__, concurrency_limit=2)
+        added = next(
+            fn for fn in gr.context.Context.root_block.fns.values() if fn.api_name == endpoint.__name__
         )
+        place = list(inspect.signature(endpoint).parameters).index(name)
+        added.inputs[place]._api_info = gr.File(label=name, render=False).api_info()
 
     def health(self) -> Json:
         """Tell whether the app works: number of jobs in each state, and free bytes on its disk."""
         with refusals():
             return {"ok": True, "jobs": self._store.counts(), "free": self._store.disk_use().free}
 
-    def jobs_create(self, photo: str, name: str = "", planner: str = "offline") -> Json:
+    def jobs_create(self, photo: Uploaded, name: str = "", planner: str = "offline") -> Json:
         """Open a photo and queue a job that plans how to take it apart. Follow it with /events, then call /run.
 
         Args:
@@ -82,10 +81,9 @@ class Endpoints:
         with refusals():
             if not photo:
                 raise NotPossible("Give a photo.")
-            title, params = name or Path(photo).name, Params(planner=planner or "offline")
-            return self._told(
-                actions.create(self._store, Path(photo), title, params=params, limits=self._limits)
-            )
+            path = Path(photo["path"])
+            title, params = name or path.name, Params(planner=planner or "offline")
+            return self._told(actions.create(self._store, path, title, params=params, limits=self._limits))
 
     def jobs_list(self, limit: int = 50, before: str = "", state: str = "", search: str = "") -> list[Json]:
         """List jobs, newest first.
@@ -191,7 +189,7 @@ class Endpoints:
             return self._told(self._store.job(job))
 
     def step_refine(
-        self, job: str, step: str, strokes: str | None = None, feather: float = 0.0, grow: float = 0.0
+        self, job: str, step: str, strokes: Uploaded | None = None, feather: float = 0.0, grow: float = 0.0
     ) -> Json:
         """Correct a step's mask: with brush strokes, by moving its outline, or by softening it.
 
@@ -203,7 +201,7 @@ class Endpoints:
             grow: Pixels by which the outline is moved outwards, at most 50; negative: inwards.
         """
         with refusals():
-            drawn = Path(strokes).read_bytes() if strokes else None
+            drawn = Path(strokes["path"]).read_bytes() if strokes else None
             actions.refine(self._store, job, step, drawn, feather=feather or 0.0, grow=grow or 0.0)
             return self._told(self._store.job(job))
 
