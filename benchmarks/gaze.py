@@ -79,6 +79,13 @@ def made(image: Image, side: int, mobile: int, size: int, pool: Pool) -> Made:
     return Made(portrait, poses, atlas, sheets, ready - started, complete - ready, done - complete)
 
 
+def memory() -> float:
+    """The most MB this process has held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
+        1024 if sys.platform != "darwin" else 1024**2
+    )
+
+
 def corners(side: int) -> list[Pose]:
     """The four extreme poses."""
     return [grid.pose((row, column), side) for row in (0, side - 1) for column in (0, side - 1)]
@@ -192,11 +199,9 @@ def peer(grid_made: Made, mobile: int) -> tuple[float, float]:
 
 def speed(grid_made: Made, mobile: int, size: int) -> int:
     """Print seconds beside the peer's; returns the number of misses."""
+    peak = memory()  # before the peer adds its own
     remaps, encoding = peer(grid_made, mobile)
     ours, theirs = grid_made.drawing + grid_made.encoding, remaps + encoding
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
-        1024 if sys.platform != "darwin" else 1024**2
-    )
     held = [ours <= MOST_OVER_PEER * theirs, peak <= MOST_MEMORY]
     print(
         f"\n{len(grid_made.atlas)} cells of {size} px and their sheets: {ours:.2f} s "

@@ -127,10 +127,12 @@ class Pose:
 
 @dataclass(frozen=True)
 class Calibration:
-    """By how much an engine turns a face further than asked for: it divides the asked angles by this."""
+    """By how much an engine turns a face, and moves its irises sideways, further than it should: what is asked for
+    is divided by this."""
 
     yaw: float = 1.0
     pitch: float = 1.0
+    gaze: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -132,8 +132,7 @@ def gaze(face: FaceMesh) -> tuple[float, float]:
 def fit(asked: Floats, found: Floats) -> Floats:
     """Slopes of `found` (n,) over the columns of `asked` (n, k), by least squares with an offset."""
     design = np.column_stack([asked, np.ones(len(asked))])
-    slopes: Floats = np.linalg.lstsq(design, found, rcond=None)[0][:-1]
-    return slopes
+    return np.asarray(np.linalg.lstsq(design, found, rcond=None)[0][:-1], np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,7 +232,7 @@ def _means(seen: _Seen, axis: int) -> Floats:
     values = seen.found[..., axis]
     along = 0 if axis in (0, 2) else 1
     count = np.isfinite(values).sum(axis=along)
-    means = np.nansum(values, axis=along) / np.maximum(count, 1)
+    means = np.asarray(np.nansum(values, axis=along) / np.maximum(count, 1), np.float64)
     return means if along == 0 else means[::-1]
 
 

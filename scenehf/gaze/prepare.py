@@ -29,6 +29,8 @@ ABOVE = 0.08  # of the frame: how far the face's middle lies above the frame's
 SMALLEST_FACE = 24  # px in the photo: with less there are no eyes to move
 # Where calibration looks, in shares of the full turn: the edges and the corners of the grid.
 PROBES = tuple((0.8 * x, 0.8 * y) for y in (-1, 0, 1) for x in (-1, 0, 1) if x or y)
+SWING = 0.145  # eye widths the iris is seen to move at pupil_x = 1: a lively look that still hides no iris
+GAZE_LIMITS = (0.8, 1.2)  # the judge sees dark eyes badly, so its word counts only so far
 PLAUSIBLE = (0.6, 1.7)  # a slope outside it was not measured well
 
 NOT_CALIBRATED = Calibration()
@@ -136,23 +138,24 @@ def calibrate(
     yaw: float = 10.0,
     pitch: float = 8.0,
 ) -> Calibration:
-    """How far the engine really turns this face: the slopes of the poses found again on a few cells."""
+    """How far the engine really turns this face and moves its irises, found again on a few cells."""
     plain = replace(portrait, calibration=NOT_CALIBRATED)
     asked = [Pose(yaw=yaw * x, pitch=pitch * y, pupil_x=x, pupil_y=y) for x, y in PROBES]
     cells = pool(engine, plain.request(asked), run)
     seen = [judge.look(cell, portrait.face, pool, run) for cell in cells]
-    pairs = [(pose, judge.turn(portrait.face, face)) for pose, face in zip(asked, seen, strict=True) if face]
+    pairs = [(pose, face) for pose, face in zip(asked, seen, strict=True) if face]
     if len(pairs) < len(PROBES):
         return NOT_CALIBRATED
-    found = np.array([turn for _, turn in pairs])
-    slopes = [
-        judge.fit(np.array([(pose.yaw, pose.pitch) for pose, _ in pairs]), found[:, axis])[axis]
-        for axis in (0, 1)
-    ]
+    turned = np.array([(pose.yaw, pose.pitch) for pose, _ in pairs])
+    angles = np.array([judge.turn(portrait.face, face)[:2] for _, face in pairs])
+    slopes = [float(judge.fit(turned, angles[:, axis])[axis]) for axis in (0, 1)]
     low, high = PLAUSIBLE
     if not all(low <= slope <= high for slope in slopes):
         return NOT_CALIBRATED
-    return Calibration(yaw=float(slopes[0]), pitch=float(slopes[1]))
+    pupils = np.array([(pose.pupil_x, pose.pupil_y) for pose, _ in pairs])
+    gazes = np.array([judge.gaze(face)[0] for _, face in pairs])
+    swing = float(judge.fit(pupils, gazes)[0]) / SWING
+    return Calibration(*slopes, gaze=min(max(swing, GAZE_LIMITS[0]), GAZE_LIMITS[1]))
 
 
 def as_detected(face: FaceMesh) -> Face:

@@ -4,7 +4,7 @@ The cells live on the sheets from the start: 900 cells of 512 px are 700 MB, and
 """
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from io import BytesIO
 
 import numpy as np
@@ -17,6 +17,7 @@ from scenehf.gaze.grid import Cell
 QUALITY, METHOD = 80, 0  # WebP; method 4 takes 14 times as long for 8 % fewer bytes
 LONGEST_SIDE = 16383  # px, of any WebP
 LONGEST_MOBILE_SIDE = 4096  # px, of textures and canvases on phones
+NOTHING = np.zeros((1, 1, 3), np.uint8)
 ENCODERS = 2  # threads; Pillow lets go of Python's lock while it encodes
 
 
@@ -53,6 +54,11 @@ class Atlas(Mapping[Cell, Image]):
         """Lay a cell in its place."""
         self._place(cell)[:] = image
         self._filled[cell] = None
+
+    def clear(self) -> None:
+        """Let go of every cell."""
+        self._filled.clear()
+        self.sheets = ()
 
     def __getitem__(self, cell: Cell) -> Image:
         """The cell, as a view of its sheet; raises KeyError while it is not there."""
@@ -97,27 +103,44 @@ class Atlas(Mapping[Cell, Image]):
 
 
 def encode(image: Image) -> bytes:
-    """WebP."""
+    """One sheet or cell as WebP."""
+    return _webp(Pictures.fromarray(image))
+
+
+def _webp(picture: Pictures.Image) -> bytes:
     file = BytesIO()
-    Pictures.fromarray(image).save(file, "WEBP", quality=QUALITY, method=METHOD)
+    picture.save(file, "WEBP", quality=QUALITY, method=METHOD)
     return file.getvalue()
 
 
-def encoded(atlas: Atlas, mobile: int, run: Run) -> Iterator[tuple[str, bytes]]:
-    """(file name, bytes) of all eight sheets, as they are done; progress counts them. Needs every cell."""
-    jobs = [(f"q{number}.webp", number, False) for number in range(4)]
-    jobs += [(f"q{number}_{grid.MOBILE}.webp", number, True) for number in range(4)]
+def encoded(atlas: Atlas, mobile: int, run: Run, *, release: bool = False) -> Iterator[tuple[str, bytes]]:
+    """(file name, bytes) of all eight sheets, as they are done; progress counts them. Needs every cell.
 
-    def one(number: int, small: bool) -> bytes:
-        return encode(atlas.smaller(mobile, number) if small else atlas.sheets[number])
+    release: give the memory of each sheet back as soon as it is encoded; the atlas is empty afterwards.
+    """
+    small = [atlas.smaller(mobile, number) for number in range(4)]
+    large = list(atlas.sheets)
+    if release:
+        atlas.clear()
+    # Large sheets between small ones: two large ones at once need the most memory.
+    jobs: list[tuple[str, list[Image], int]] = []
+    for number in (0, 1, 2, 3):
+        jobs.append((f"q{number}.webp", large, number))
+        jobs.append((f"q{number}_{grid.MOBILE}.webp", small, number))
+
+    def one(sheets: list[Image], number: int) -> bytes:
+        picture = Pictures.fromarray(sheets[number])
+        if release:
+            sheets[number] = NOTHING
+        return _webp(picture)
 
     with ThreadPoolExecutor(ENCODERS) as pool:
-        tasks = [(name, pool.submit(one, number, small)) for name, number, small in jobs]
+        tasks = {pool.submit(one, sheets, number): name for name, sheets, number in jobs}
         try:
-            for done, (name, task) in enumerate(tasks, start=1):
+            for done, task in enumerate(as_completed(tasks), start=1):
                 run.check()
-                yield name, task.result()
+                yield tasks[task], task.result()
                 run.progress(done / len(tasks), f"Sheet {done} of {len(tasks)}")
         finally:
-            for _, task in tasks:
+            for task in tasks:
                 task.cancel()

@@ -5,22 +5,28 @@ worked out on a small grid, turned around, enlarged and read through. Eyes are l
 so is the background, which then stands still.
 """
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from models.errors import InvalidRequest
 from models.requests import Image, PortraitRetarget, Run
 from models.spec import Host
 
 SMALLEST_CELL, LARGEST_CELL = 16, 4096  # px
+AHEAD = 2  # cells per thread that are drawn before they are asked for
 
 
 def load(host: Host) -> "MeshPortrait":
-    """There are no weights; OpenCV and SciPy are imported at the first call."""
-    return MeshPortrait()
+    """There are no weights; OpenCV is imported at the first call."""
+    return MeshPortrait(host.threads)
 
 
 class MeshPortrait:
-    """A loaded model: portrait and poses in, cells out as they are taken."""
+    """A loaded model: portrait and poses in, cells out as they are taken. threads: cells drawn at once."""
+
+    def __init__(self, threads: int = 1) -> None:
+        self._threads = max(1, threads)
 
     def __call__(self, request: PortraitRetarget, run: Run) -> Iterator[Image]:
         """Cells, uint8 (h, w, 3), or (h, w, 4) as a cut-out; raises InvalidRequest before the first of them."""
@@ -30,10 +36,21 @@ class MeshPortrait:
     def _cells(self, request: PortraitRetarget, run: Run) -> Iterator[Image]:
         from models.local.mesh_portrait.engine import Engine
 
-        engine = Engine(request)
-        for pose in request.poses:
-            run.check()
-            yield engine.cell(pose)
+        engine = Engine(request, self._threads)
+        waiting: deque[Future[Image]] = deque()
+        with ThreadPoolExecutor(self._threads) as workers:
+            try:
+                for pose in request.poses:
+                    waiting.append(workers.submit(engine.cell, pose))
+                    if len(waiting) > AHEAD * self._threads:
+                        run.check()
+                        yield waiting.popleft().result()
+                while waiting:
+                    run.check()
+                    yield waiting.popleft().result()
+            finally:
+                for drawn in waiting:
+                    drawn.cancel()
 
     def least_area(self, request: PortraitRetarget) -> float:
         """The least factor by which a small area shrinks over all poses (min det J); 0 and less means a fold."""
@@ -53,5 +70,5 @@ def _check(request: PortraitRetarget) -> None:
         raise InvalidRequest("The matte and the image differ in size.")
     if request.cutout and request.alpha is None:
         raise InvalidRequest("A cut-out needs a matte.")
-    if min(request.calibration.yaw, request.calibration.pitch) <= 0:
+    if min(request.calibration.yaw, request.calibration.pitch, request.calibration.gaze) <= 0:
         raise InvalidRequest("A calibration is above zero.")

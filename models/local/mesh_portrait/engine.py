@@ -1,6 +1,7 @@
 """One portrait, encoded once, and the cell of any pose."""
 
 from dataclasses import replace
+from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ def cell_size(image: Image, longer: int) -> tuple[int, int]:
 class Engine:
     """Everything about a portrait that its poses share."""
 
-    def __init__(self, request: PortraitRetarget) -> None:
+    def __init__(self, request: PortraitRetarget, threads: int = 1) -> None:
         import cv2
 
         self._size = cell_size(request.image, request.size)
@@ -55,6 +56,10 @@ class Engine:
             if request.cutout:
                 self._still = _straight(self._source)
             self._person = _shrunk(self._source[..., 3])
+        # One sheet to draw eyes into for every cell that is drawn at the same time.
+        self._sheets: SimpleQueue[Image] = SimpleQueue()
+        for _ in range(threads):
+            self._sheets.put(self._source.copy())
         x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
         self._identity = np.dstack([x, y])
 
@@ -62,12 +67,15 @@ class Engine:
         """uint8 (height, width, 3), or (height, width, 4) as a cut-out."""
         import cv2
 
-        self._look(pose)
-        back = self._motion.backward(self._turned(pose))
+        pose = self._turned(pose)
+        back = self._motion.backward(pose)
         shift = cv2.resize(back, self._size, interpolation=cv2.INTER_CUBIC)
         x0, y0, x1, y1 = self._moving(back)
         origin = cv2.subtract(self._identity[y0:y1, x0:x1], shift[y0:y1, x0:x1])
-        seen = cv2.remap(self._source, origin, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        sheet = self._sheets.get()
+        self._look(sheet, pose)
+        seen = cv2.remap(sheet, origin, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        self._sheets.put(sheet)
         if self._background is not None:
             seen = _straight(seen) if self._cutout else _over(seen, self._background[y0:y1, x0:x1])
         cell = self._still.copy()
@@ -97,13 +105,15 @@ class Engine:
 
     def _turned(self, pose: Pose) -> Pose:
         by: Calibration = self._calibration
-        return replace(pose, yaw=pose.yaw / by.yaw, pitch=pose.pitch / by.pitch)
+        return replace(
+            pose, yaw=pose.yaw / by.yaw, pitch=pose.pitch / by.pitch, pupil_x=pose.pupil_x / by.gaze
+        )
 
-    def _look(self, pose: Pose) -> None:
-        """Draw the eyes into the source; their patches are replaced whole, so nothing adds up."""
+    def _look(self, sheet: Image, pose: Pose) -> None:
+        """Draw the eyes into a sheet; their patches are replaced whole, so nothing adds up."""
         for eye in self._eyes:
             x0, y0, x1, y1 = eye.box
-            self._source[y0:y1, x0:x1, :3] = eye.looking(pose.pupil_x, pose.pupil_y)
+            sheet[y0:y1, x0:x1, :3] = eye.looking(pose.pupil_x, pose.pupil_y)
 
 
 def _resized(image: Image, size: tuple[int, int]) -> Image:

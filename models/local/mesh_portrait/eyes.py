@@ -59,7 +59,8 @@ class Eye:
     def looking(self, pupil_x: float, pupil_y: float) -> Image:
         """uint8 (h, w, 3): the patch with the iris moved."""
         moved = self._composed(pupil_x, pupil_y)
-        return np.clip(self.patch + self.lids * (moved - self.still) + 0.5, 0, 255).astype(np.uint8)
+        drawn = self.patch + self.lids * (moved - self.still)
+        return np.asarray(np.clip(drawn + 0.5, 0, 255), np.uint8)
 
     def on(self, sheet: Image) -> "Eye":
         """The same eye to be drawn into another sheet, uint8 (height, width, 3 or 4)."""
@@ -123,7 +124,7 @@ def _taken_apart(image: Image, points: NDArray[np.floating], side: int) -> tuple
     layer = cv2.resize(patch, None, fx=fine, fy=fine, interpolation=cv2.INTER_CUBIC)
 
     def placed(at: NDArray[np.floating]) -> NDArray[np.floating]:
-        return (at - low + 0.5) * fine - 0.5
+        return np.asarray((at - low + 0.5) * fine - 0.5)
 
     between = _polygon(placed(ring), layer.shape[:2], 0.025 * width * fine)
     rim = points[IRISES[side] + 1 : IRISES[side] + 5] - points[IRISES[side]]

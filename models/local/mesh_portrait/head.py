@@ -82,7 +82,7 @@ def _places(size: tuple[int, int]) -> tuple[Floats, Floats]:
     width, height = size
     steps = (np.arange(GRID, dtype=np.float32) + 0.5) / GRID
     x, y = np.meshgrid(steps * width - 0.5, steps * height - 0.5)
-    return x, y
+    return x.astype(np.float32), y.astype(np.float32)
 
 
 def _surface(points: NDArray[np.float64], x: Floats, y: Floats) -> Floats:

@@ -12,6 +12,7 @@ from models.requests import Alpha, Image
 
 TRACE = 0.02  # alpha above it is no pure background
 MARGIN = 0.008  # of the longer side: glow around the person that a matte misses
+GLOW = 0.3  # alpha
 REACH = 3  # px that the method looks around; more costs much and blurs
 
 
@@ -31,7 +32,11 @@ def split(image: Image, alpha: Alpha, *, explain: bool) -> Sheets:
     """
     background = _background(image, alpha)
     if explain:
-        alpha = np.maximum(alpha, _least_alpha(image, background))
+        needed = _least_alpha(image, background)
+        # Beyond the matte a faint trace is the person's glow; something strong is the wall's own pattern.
+        own = (alpha <= TRACE) & (needed > GLOW)
+        background[own], needed[own] = image[own], 0
+        alpha = np.maximum(alpha, needed)
     opaque = np.ceil(np.clip(alpha, 0, 1) * 255 - 1e-3).astype(np.float32)
     sheet = np.empty((*alpha.shape, 4), np.uint8)
     rest = image - background * ((255 - opaque) / 255)[..., None]
@@ -59,6 +64,6 @@ def _background(image: Image, alpha: Alpha) -> Image:
     margin = max(1, round(MARGIN * max(alpha.shape)))
     hole = cv2.dilate((alpha > TRACE).astype(np.uint8), np.ones((2 * margin + 1,) * 2))
     if hole.all():
-        return image
+        return image.copy()
     result: Image = cv2.inpaint(image, hole, REACH, cv2.INPAINT_TELEA)
     return result
