@@ -42,7 +42,8 @@ from scenehf.pixels import decode_png
 from scenehf.settings import load
 from scenehf.worker import Services, build
 from scenehf.workflows import actions
-from scenehf.workflows.extract import EXPORT, ExportOrder, Params, asset_name
+from scenehf.workflows.extract import EXPORT, ExportOrder, Params
+from scenehf.workflows.making import asset_name
 
 Floats = NDArray[np.float64]
 Box = tuple[float, float, float, float]

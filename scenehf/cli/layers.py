@@ -13,7 +13,8 @@ from scenehf.pixels import open_image
 from scenehf.settings import Settings
 from scenehf.worker import build
 from scenehf.workflows import actions
-from scenehf.workflows.extract import EXPORT, ExportOrder, Params, asset_name
+from scenehf.workflows.extract import EXPORT, ExportOrder, Params
+from scenehf.workflows.making import asset_name
 
 EVERYTHING = ExportOrder(formats=("png", "zip", "psd", "ora", "tiff", "html"))
 

@@ -12,7 +12,8 @@ from scenehf.pixels import slug
 from scenehf.ui.images import SIDES, png_size, url_of
 from scenehf.workflows import actions
 from scenehf.workflows.estimate import seconds_to_go
-from scenehf.workflows.extract import EXPORT, FINISHED, PLAN, SCENE, SOURCE, ExportOrder, asset_name
+from scenehf.workflows.extract import EXPORT, PLAN, SCENE, SOURCE, ExportOrder
+from scenehf.workflows.making import FINISHED, asset_name
 
 SMALL, LARGE = SIDES
 FIXED = {PLAN: ("Reading the photo", "plan"), SCENE: ("Put together", "scene")}

@@ -6,7 +6,8 @@ from statistics import median
 from jobs.job import Step
 from jobs.store import Store
 from scenehf.layers.plan import Plan
-from scenehf.workflows.extract import FINISHED, KIND, SCENE
+from scenehf.workflows.extract import KIND, SCENE
+from scenehf.workflows.making import FINISHED
 
 # Seconds per step and per megapixel, measured on two x86-64 cores by benchmarks/layers.py.
 COSTS = {"extract": (0.7, 0.9), "plate": (2.1, 0.5), "scene": (0.3, 0.35)}

@@ -1,12 +1,5 @@
-"""The job kind `layers.extract`: plan, extract front to back, paint plates, assemble, export.
+"""The job kind `layers.extract`: plan, extract front to back, paint plates, assemble, export (see `making`)."""
 
-The job runs like `make`: every step has a key made of all its inputs, and a step whose chosen attempt finished with the
-same key is not done again. So resume, retry, an edited plan and an older attempt chosen again are one mechanism.
-"""
-
-import hashlib
-import json
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,26 +7,20 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.context import Context
-from jobs.errors import HostCrashed, Paused, UnitFailed
+from jobs.errors import Paused
 from jobs.job import Step as Attempt
-from models.errors import ModelError
 from models.pool import Pool
 from models.spec import Host
 from scenehf.layers.adjust import MOST
 from scenehf.layers.engines import ENGINES
 from scenehf.layers.plan import ExtractStep, Plan, PlateStep, StepId
 from scenehf.settings import Settings
-from scenehf.workflows.layer_units import Files, LayerUnits, Unit
+from scenehf.workflows.layer_units import LayerUnits
+from scenehf.workflows.making import FINISHED, Files, Maker, Task, Unit, asset_name
 
 KIND = "layers.extract"
 SOURCE = "source.png"
 PLAN, SCENE, EXPORT = "plan", "scene", "export"  # keys of the steps that no planner writes
-FINISHED = ("done", "accepted")
-STATES: dict[str, Literal["done", "needs_review", "failed"]] = {
-    "pass": "done",
-    "review": "needs_review",
-    "fail": "failed",
-}
 
 
 class _Strict(BaseModel):
@@ -80,32 +67,13 @@ def run(context: Context) -> None:
     _Extraction(context).run()
 
 
-@dataclass(frozen=True)
-class _Task:
-    """One unit of work. params and files decide its result; `around` is what it may also look at (the other steps'
-    boxes and alphas), a change of which is no reason to do finished work again."""
-
-    key: str
-    name: str
-    unit: str
-    params: dict[str, Any]
-    files: Files
-    around: tuple[dict[str, Any], Files] = field(default=({}, {}))
-
-    def input_key(self) -> str:
-        # Assets are content-addressed: a file's name is the hash of its bytes.
-        inputs = {name: path.name for name, path in self.files.items()}
-        text = json.dumps([self.unit, self.params, inputs], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
-
-
 class _Extraction:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._params = Params.model_validate(context.job.params)
-        self._chosen: dict[str, Attempt] = {
-            step.key: step for step in context.store.chosen_steps(context.job.id)
-        }
+        self._maker = Maker(context, headless=self._params.headless, here=self._here)
+        self._chosen = self._maker.chosen
+        self._do = self._maker.do
 
     def run(self) -> None:
         plan = self._plan()
@@ -123,7 +91,7 @@ class _Extraction:
     def _plan(self) -> Plan:
         if self._params.plan is not None:
             return self._params.plan
-        task = _Task(
+        task = Task(
             PLAN, "Plan", "layers.plan", {"planner": self._params.planner}, {"image": self._path(SOURCE)}
         )
         plan = Plan.model_validate(self._do(task, 0, 8).result["plan"])
@@ -131,7 +99,7 @@ class _Extraction:
         self._context.set_params(self._params.model_dump(mode="json"))
         return plan
 
-    def _task(self, plan: Plan, step: ExtractStep | PlateStep) -> _Task:
+    def _task(self, plan: Plan, step: ExtractStep | PlateStep) -> Task:
         files = {"image": self._base(plan, step)}
         redo = self._params.redo.get(step.id, Redo())
         params: dict[str, Any] = {
@@ -140,7 +108,7 @@ class _Extraction:
             "redo": redo.model_dump(),
         }
         if isinstance(step, PlateStep):
-            return _Task(step.id, step.name, "layers.plate", params, files | self._alphas(step.removes))
+            return Task(step.id, step.name, "layers.plate", params, files | self._alphas(step.removes))
         params |= {"box": step.box, "points": step.points}
         if redo.strokes:
             files["strokes"] = self._path(redo.strokes)
@@ -150,9 +118,9 @@ class _Extraction:
         others = [other for other in plan.extractions if other.id not in gone | {step.id}]
         around = {"avoid": [other.box for other in others if other.box], "coverage": step.checks.coverage}
         front = self._alphas([other.id for other in others if other.z > step.z])
-        return _Task(step.id, step.name, "layers.extract", params, files, (around, front))
+        return Task(step.id, step.name, "layers.extract", params, files, (around, front))
 
-    def _scene(self, plan: Plan) -> _Task:
+    def _scene(self, plan: Plan) -> Task:
         files = {"source": self._path(SOURCE), **self._alphas([step.id for step in plan.extractions])}
         layers = []
         for step in plan.extractions:
@@ -167,9 +135,9 @@ class _Extraction:
         plate = self._chosen.get(plan.steps[-1].id) if plan.steps else None
         if layers and plate is not None and plate.state != "failed":
             files["plate"] = self._path(asset_name(plate.key, plate.attempt, "plate.png"))
-        return _Task(SCENE, "Scene", "layers.assemble", {"layers": layers}, files)
+        return Task(SCENE, "Scene", "layers.assemble", {"layers": layers}, files)
 
-    def _export(self, plan: Plan, order: ExportOrder) -> _Task:
+    def _export(self, plan: Plan, order: ExportOrder) -> Task:
         scene = self._chosen[SCENE]
         layers = scene.result["layers"]
         files = {"source": self._path(SOURCE)}
@@ -180,7 +148,7 @@ class _Extraction:
             name = asset_name(*(clean if order.edges == "clean" else faithful))
             files[f"layer:{layer['id']}"] = self._path(name)
         params = {"formats": order.formats, "layers": layers, "documents": self._documents(plan)}
-        return _Task(EXPORT, "Export", "layers.export", params, files)
+        return Task(EXPORT, "Export", "layers.export", params, files)
 
     def _documents(self, plan: Plan) -> dict[str, Any]:
         job = self._context.job
@@ -214,52 +182,12 @@ class _Extraction:
     def _path(self, name: str) -> Path:
         return self._context.path(name)
 
-    def _do(self, task: _Task, position: int, total: int) -> Attempt:
-        """Run the task unless an attempt already has this result; pause where a person is to look."""
-        key = task.input_key()
-        attempt = self._made(task.key, key) or self._attempt(task, key, position, total)
-        self._chosen[task.key] = attempt
-        if attempt.state not in FINISHED and not self._params.headless:
-            raise Paused(_why(attempt))
-        self._context.check()
-        return attempt
-
-    def _made(self, step: str, key: str) -> Attempt | None:
-        """An attempt with these inputs that came to something: the chosen one, or an older one, chosen again. So
-        undoing an edit of the plan costs nothing."""
-        chosen = self._chosen.get(step)
-        if chosen is None or _has(chosen, key):
-            return chosen
-        store, job_id = self._context.store, self._context.job.id
-        older = [made for made in store.steps(job_id) if made.key == step and _has(made, key)]
-        return store.choose_attempt(job_id, step, older[-1].attempt) if older else None
-
-    def _attempt(self, task: _Task, key: str, position: int, total: int) -> Attempt:
-        context = self._context
-        part = context.part(position / (total + 1), (position + 1) / (total + 1))
-        attempt = context.begin(task.key, position, task.name, task.params, key)
-        part.progress(0.0, task.name)
-        try:
-            data, blobs = self._call(task, part)
-        except (ModelError, UnitFailed, HostCrashed) as error:
-            problem = {"kind": type(error).__name__, "message": str(error.args[0]), "hint": error.hint}
-            part.log(f"{task.name}: {problem['message']} {problem['hint']}".strip())
-            return context.end(task.key, attempt.attempt, "failed", {}, error=problem)
-        for check in data.get("checks", []):
-            if check["verdict"] != "pass":
-                part.log(f"{task.name}: {_sentence(check)}")
-        assets = [
-            (asset_name(task.key, attempt.attempt, name), blob, _mime(name)) for name, blob in blobs.items()
-        ]
-        part.progress(1.0, task.name)
-        return context.end(task.key, attempt.attempt, STATES[data.get("verdict", "pass")], data, assets)
-
-    def _call(self, task: _Task, part: Context) -> tuple[dict[str, Any], dict[str, bytes]]:
-        params, files = task.params | task.around[0], task.files | task.around[1]
-        if task.unit in ("layers.extract", "layers.plate") and ENGINES[self._params.engine].where == "cloud":
-            return _units_here()[task.unit](params, files, part)
-        answer = part.call(task.unit, params, files)
-        return answer.data, dict(answer.blobs)
+    def _here(self, task: Task) -> Unit | None:
+        """A cloud engine's work stays in this process; everything else goes to the worker."""
+        is_cloud = ENGINES[self._params.engine].where == "cloud"
+        return (
+            _units_here()[task.unit] if is_cloud and task.unit in ("layers.extract", "layers.plate") else None
+        )
 
 
 @cache
@@ -292,31 +220,3 @@ def report_of(plan: Plan, chosen: dict[str, Attempt]) -> dict[str, Any]:
     scene = chosen.get(SCENE)
     needs_review = [step["id"] for step in steps if step["state"] in ("needs_review", "failed")]
     return {"steps": steps, "needs_review": needs_review, "scene": scene.result if scene else {}}
-
-
-def _has(attempt: Attempt, key: str) -> bool:
-    return attempt.input_key == key and attempt.state in (*FINISHED, "needs_review")
-
-
-def asset_name(key: str, attempt: int, name: str) -> str:
-    """The name in the store of what one attempt of a step made."""
-    return f"{key}/{attempt}/{name}"
-
-
-def _mime(name: str) -> str:
-    kinds = {"png": "image/png", "html": "text/html", "zip": "application/zip", "tiff": "image/tiff"}
-    return kinds.get(name.rsplit(".", 1)[-1], "application/octet-stream")
-
-
-def _why(attempt: Attempt) -> str:
-    """One sentence for the person: which step, which figure, what to try."""
-    if attempt.error:
-        return f"{attempt.name}: {attempt.error['message']} {attempt.error.get('hint', '')}".strip()
-    bad = [check for check in attempt.result.get("checks", []) if check["verdict"] != "pass"]
-    if not bad:
-        return f"{attempt.name} waits for you to accept it."
-    return f"{attempt.name}: {_sentence(bad[0])}"
-
-
-def _sentence(check: dict[str, Any]) -> str:
-    return f"{check['name']} is {check['value']:.3g}, wanted {check['limit']}. {check['advice']}"

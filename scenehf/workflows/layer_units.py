@@ -4,7 +4,7 @@ A unit runs in the worker process (or, for a cloud engine, in the runner's threa
 again. Keys of `files`: "image" is the picture the step works on, "alpha:ID" an extracted layer's alpha.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,7 @@ from scenehf.layers.planners import PLANNERS
 from scenehf.layers.validate import Check, check_cut, check_plate, worst
 from scenehf.pixels import decode_png, encode_png, thumbnail, trim
 from scenehf.scene import Pixels
-
-Files = dict[str, Path]
-Reply = tuple[dict[str, Any], dict[str, bytes]]
-Unit = Callable[[dict[str, Any], Files, Run], Reply]
+from scenehf.workflows.making import Files, Reply, Unit
 
 THUMBNAIL_SIDE = 360
 PREVIEW_SIDE = 900
