@@ -32,6 +32,7 @@ FINE = 56  # px: smaller eyes are taken apart at a multiple of their size
 IRIS_EDGE = (0.92, 1.16)  # iris radii between which its edge is soft
 HALO = (1.25, 1.65)  # iris radii between which a blurred iris still darkens the white
 WHITE_REACH = (1.2, 0.6, 0.3, 0.15)  # iris radii: where the white under the iris takes its colour from
+WHITE_BY_SKIN = 0.85  # how bright the white of a shaded eye is at least, by the skin around it
 SHADE, SHADE_REACH = 0.3, 0.45  # how much darker the white is at the lids, and over how many iris radii
 LID_FOLLOW = (0.060, 0.020)  # eye widths that the upper and the lower lid follow the gaze
 
@@ -206,10 +207,20 @@ def _white(layer: Floats, between: Floats, distance: Floats, radius: float) -> t
         colour = cv2.GaussianBlur(layer * weight[..., None], (0, 0), reach * radius)
         total = cv2.GaussianBlur(weight, (0, 0), reach * radius)[..., None]
         fill = (colour + 0.05 * fill) / (total + 0.05)
+    fill = _lightened(fill, layer[between < 0.05])
     shade = cv2.GaussianBlur(between, (0, 0), SHADE_REACH * radius)[..., None]
     fill = fill * (1 - SHADE + SHADE * np.minimum(1, shade / 0.9))
     need = (1 - smoothstep(*HALO, distance))[..., None]
     return (layer * (1 - need) + fill * need).astype(np.float32), contrast
+
+
+def _lightened(fill: Floats, skin: Floats) -> Floats:
+    """The white no darker than white is beside such skin: where lids leave none to be seen, shadow stands in for it."""
+    tone = np.median(skin, axis=0) if len(skin) else fill.mean(axis=(0, 1))
+    grey = float(tone.mean())
+    tint = 0.4 * tone / max(grey, 1.0) + 0.6
+    lacking = np.maximum(WHITE_BY_SKIN * grey - fill.mean(axis=2, keepdims=True), 0)
+    return np.asarray(fill + lacking * tint, np.float32)
 
 
 def _iris(
