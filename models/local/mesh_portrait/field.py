@@ -22,7 +22,7 @@ SHOULDERS = (-0.25, 0.12)  # face heights below the chin between which that begi
 BORDER = 0.06  # of the longer side: the least way in which motion fades towards a border
 SLOPE = 3.0  # or this many times the motion, so that nothing folds there
 CUT_OFF = 0.5  # alpha at a border: the person goes on beyond it
-INVERSIONS = 7  # fixed-point steps; they settle slowest where the surface is squeezed most
+INVERSIONS = 6  # fixed-point steps; they settle slowest where the surface is squeezed most
 
 
 @dataclass(frozen=True)
@@ -134,13 +134,12 @@ class Motion:
         """float32 (GRID, GRID, 2): how far from each place the pixel that arrives there has come."""
         import cv2
 
-        moved = self.forward(pose)
-        back = np.zeros_like(moved)
+        moved = self.forward(pose) / self._step  # in cells of the grid
+        back = moved
         for _ in range(INVERSIONS):
-            back = cv2.remap(
-                moved, self.origin(back), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-            )
-        return back
+            origin = cv2.subtract(self._cells, back)
+            back = cv2.remap(moved, origin, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(back * self._step, np.float32)
 
     def origin(self, back: Floats) -> Floats:
         """Where the field reads, in cells of the grid."""
