@@ -35,7 +35,7 @@ main() {
         -* | "") ;;
         *) usage >&2; die "There is no verb \`$1\`." ;;
     esac
-    if [ "$verb" = edit ] || [ "$verb" = gaze ]; then
+    if [ "$verb" = edit ]; then
         say "\`$verb\` is not part of this version."
         exit 2
     fi
@@ -46,7 +46,7 @@ main() {
     install requirements.txt
     case "$verb" in
         app) starter_weights "$@"; exec "$PYTHON" "$ROOT/app.py" "$@" ;;
-        layers) starter_weights "$@" ;;
+        layers | gaze) starter_weights "$@" ;;
     esac
     exec "$PYTHON" -m scenehf "$verb" "$@"
 }

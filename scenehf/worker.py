@@ -14,21 +14,26 @@ from jobs.store import Store
 from models.pool import Pool
 from models.spec import Host
 from scenehf.settings import Settings
-from scenehf.workflows import extract
+from scenehf.workflows import extract, gaze
 
-WORKFLOWS: dict[str, Callable[[Context], None]] = {extract.KIND: extract.run}
+WORKFLOWS: dict[str, Callable[[Context], None]] = {extract.KIND: extract.run, gaze.KIND: gaze.run}
 
 
 def units() -> dict[str, Callable[..., Any]]:
     """Every unit of work by name; called once inside the worker process."""
     from scenehf.workflows import scene_units
+    from scenehf.workflows.gaze_units import GazeUnits
     from scenehf.workflows.layer_units import LayerUnits
 
     pool = Pool(Host(weights=Settings().weights))
-    return LayerUnits(pool).table() | {
-        "layers.assemble": scene_units.assemble,
-        "layers.export": scene_units.export,
-    }
+    return (
+        LayerUnits(pool).table()
+        | GazeUnits(pool).table()
+        | {
+            "layers.assemble": scene_units.assemble,
+            "layers.export": scene_units.export,
+        }
+    )
 
 
 @dataclass

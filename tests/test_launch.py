@@ -173,8 +173,8 @@ def test_unknown_verbs_and_verbs_to_come(checkout: Checkout):
     told = checkout.run("paint")
     assert told.returncode == 1
     assert told.stderr.splitlines()[-1] == "There is no verb `paint`."
-    told = checkout.run("gaze", "face.png")
-    assert (told.returncode, told.stderr) == (2, "`gaze` is not part of this version.\n")
+    told = checkout.run("edit", "photo.png")
+    assert (told.returncode, told.stderr) == (2, "`edit` is not part of this version.\n")
     assert "./launch.sh doctor" in checkout.run("--help").stdout
     assert checkout.calls() == []
 

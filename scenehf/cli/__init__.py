@@ -10,12 +10,14 @@ from importlib import import_module
 from pathlib import Path
 
 from jobs.errors import JobsError
+from jobs.job import Event, Job
+from jobs.store import Store
 from models.errors import ModelError
 from scenehf.errors import SceneError
 from scenehf.settings import BadSettings, Settings, load
 
-VERBS = ("layers", "jobs", "models", "doctor")
-LATER = ("edit", "gaze")
+VERBS = ("layers", "gaze", "jobs", "models", "doctor")
+LATER = ("edit",)
 INTERRUPTED = 130  # what a shell expects after Ctrl+C
 
 
@@ -81,3 +83,22 @@ def _verbs(argv: Sequence[str]) -> argparse.ArgumentParser:
     for verb in asked:
         import_module(f"scenehf.cli.{verb}").add(subparsers)
     return parser
+
+
+def follow(store: Store, job: Job) -> Job:
+    """Print the job's events until it ends; the work itself is done by whichever process holds the lane."""
+    after = 0
+    while True:
+        for event in store.follow(job.id, after, 1.0):
+            after = event.seq
+            _print(event)
+        job = store.job(job.id)
+        if job.state in ("succeeded", "failed", "cancelled", "needs_review"):
+            return job
+
+
+def _print(event: Event) -> None:
+    if event.type == "log":
+        print(event.data["text"], flush=True)
+    elif event.type == "progress" and event.data.get("message"):
+        print(f"{event.data['fraction']:4.0%}  {event.data['message']}", flush=True)

@@ -5,8 +5,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from jobs.job import Event, Job
+from jobs.job import Job
 from jobs.store import Store
+from scenehf.cli import follow
 from scenehf.errors import BadPicture, NotPossible
 from scenehf.layers.plan import ExtractStep, Plan, arrange, fresh_id, separated
 from scenehf.pixels import open_image
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         print(f"{args.out} cannot be written: {error.strerror}. Choose another folder.", file=sys.stderr)
         return 2
     with services:
-        job = _follow(services.store, job)
+        job = follow(services.store, job)
         if job.state != "succeeded":
             reason = (job.error or {}).get("message", job.state)
             print(f"The job ended as {job.state}: {reason}", file=sys.stderr)
@@ -84,25 +85,6 @@ def _plan(photo: Path, boxes: list[str]) -> Plan:
         except ValueError:
             raise NotPossible(f"--box {text!r} does not lie inside the {width}x{height} picture.") from None
     return separated(arrange("", list(steps)))
-
-
-def _follow(store: Store, job: Job) -> Job:
-    """Print the job's events until it ends; the work itself is done by whichever process holds the lane."""
-    after = 0
-    while True:
-        for event in store.follow(job.id, after, 1.0):
-            after = event.seq
-            _print(event)
-        job = store.job(job.id)
-        if job.state in ("succeeded", "failed", "cancelled", "needs_review"):
-            return job
-
-
-def _print(event: Event) -> None:
-    if event.type == "log":
-        print(event.data["text"], flush=True)
-    elif event.type == "progress" and event.data.get("message"):
-        print(f"{event.data['fraction']:4.0%}  {event.data['message']}", flush=True)
 
 
 def _copy(store: Store, job: Job, folder: Path) -> None:

@@ -76,10 +76,12 @@ class Maker:
             step.key: step for step in context.store.chosen_steps(context.job.id)
         }
 
-    def do(self, task: Task, position: int, total: int) -> Attempt:
-        """Run the task unless an attempt already has this result; raises Paused where a person is to look."""
+    def do(self, task: Task, position: int, total: int, span: tuple[float, float] | None = None) -> Attempt:
+        """Run the task unless an attempt already has this result; raises Paused where a person is to look. span: its
+        stretch of the run's progress; even ones without it."""
         key = task.input_key()
-        attempt = self._made(task.key, key) or self._attempt(task, key, position, total)
+        stretch = span or (position / (total + 1), (position + 1) / (total + 1))
+        attempt = self._made(task.key, key) or self._attempt(task, key, position, stretch)
         self.chosen[task.key] = attempt
         if attempt.state not in FINISHED and not self._headless:
             raise Paused(_why(attempt))
@@ -96,9 +98,9 @@ class Maker:
         older = [made for made in store.steps(job_id) if made.key == step and _has(made, key)]
         return store.choose_attempt(job_id, step, older[-1].attempt) if older else None
 
-    def _attempt(self, task: Task, key: str, position: int, total: int) -> Attempt:
+    def _attempt(self, task: Task, key: str, position: int, span: tuple[float, float]) -> Attempt:
         context = self._context
-        part = context.part(position / (total + 1), (position + 1) / (total + 1))
+        part = context.part(*span)
         attempt = context.begin(task.key, position, task.name, task.params, key)
         part.progress(0.0, task.name)
         try:

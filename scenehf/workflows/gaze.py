@@ -1,0 +1,136 @@
+"""The job kind `gaze.grid`: one portrait becomes a grid of head poses and gazes, and a page that follows the cursor.
+
+Steps: "portrait" (face, matte, calibration), "cells-NN" (a stretch of cells, in the order in which they are made), and
+"site" (sheets, page, film). A stretch that is done is not drawn again.
+"""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from jobs.context import Context
+from jobs.job import Job
+from jobs.store import Store
+from scenehf.errors import NotPossible
+from scenehf.gaze.grid import DESKTOP, LARGEST, MOBILE, SMALLEST
+from scenehf.gaze.sprites import largest_cell
+from scenehf.pixels import HOME, Limits, encode_png, open_image, thumbnail
+from scenehf.workflows.making import Files, Maker, Task, asset_name
+
+KIND = "gaze.grid"
+SOURCE, ALPHA, THUMB = "source.png", "alpha.png", "thumb.png"
+PORTRAIT, SITE = "portrait", "site"  # keys of steps
+ENGINES = {"mesh": "mesh-portrait"}  # what a person calls an engine -> its model
+FIRST = 5  # cells of the first stretch: the corners and the centre, to be looked at at once
+STRETCH = 60  # cells of the others
+PREPARED, DRAWN = 0.1, 0.55  # of the whole run, when the portrait is ready and when all cells are there
+SMALLEST_CELL, LARGEST_CELL = 64, 1024  # px
+THUMBNAIL_SIDE = 360
+
+
+class Params(BaseModel):
+    """What a job of this kind is asked. grid, mobile: cells a side. cell: longer side of a cell in px. face: the click
+    that picks one of several faces, in 0..1 of the photo; the largest face without it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    grid: Annotated[int, Field(ge=SMALLEST, le=LARGEST)] = DESKTOP
+    mobile: Annotated[int, Field(ge=SMALLEST, le=LARGEST)] = MOBILE
+    cell: Annotated[int, Field(ge=SMALLEST_CELL, le=LARGEST_CELL)] = 512
+    engine: str = "mesh"
+    cutout: bool = False
+    face: tuple[float, float] | None = None
+
+
+def checked(given: dict[str, Any]) -> Params:
+    """Params from what a person chose; raises NotPossible with a sentence."""
+    try:
+        params = Params.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = {"grid": "The grid", "mobile": "The mobile grid", "cell": "A cell"}.get(
+            str(first["loc"][0]), "That"
+        )
+        limits = f"{LARGEST_CELL} px" if first["loc"][0] == "cell" else f"{LARGEST} cells a side"
+        raise NotPossible(
+            f"{what} cannot be {first['input']}: it has at least 3 and at most {limits}."
+        ) from None
+    if params.engine not in ENGINES:
+        raise NotPossible(f"There is no engine {params.engine!r}. Choose from: {', '.join(ENGINES)}.")
+    if params.cell > (largest := largest_cell(params.grid)):
+        raise NotPossible(f"Cells of a grid of {params.grid} are at most {largest} px long.")
+    return params.model_copy(update={"mobile": min(params.mobile, params.grid)})
+
+
+def create(
+    store: Store, photo: bytes | Path, name: str, *, params: Params | None = None, limits: Limits = HOME
+) -> Job:
+    """Open the portrait through the one door and queue its job. Raises BadPicture."""
+    source = open_image(photo, limits=limits)
+    assets: list[tuple[str, bytes | Path, str]] = [
+        ("original", photo, "application/octet-stream"),
+        (SOURCE, encode_png(source.pixels), "image/png"),
+        (THUMB, encode_png(thumbnail(source.pixels, THUMBNAIL_SIDE)), "image/png"),
+    ]
+    if source.alpha is not None and source.alpha.min() < 255:
+        assets.append((ALPHA, encode_png(source.alpha), "image/png"))
+    title = Path(name).name[:200] or "portrait"
+    job = store.create_job(KIND, (params or Params()).model_dump(mode="json"), title=title, assets=assets)
+    for notice in source.notices:
+        store.append(job.id, "log", {"text": notice})
+    return job
+
+
+def again(store: Store, job_id: str, **changes: Any) -> None:
+    """Make the grid again with other parameters (another face, another size)."""
+    job = store.job(job_id)
+    if job.kind != KIND:
+        raise NotPossible(f"Job {job_id} is not a gaze grid.")
+    if job.state in ("running", "queued"):
+        raise NotPossible("The grid is being made: cancel it first.")
+    params = checked(Params.model_validate(job.params).model_dump() | changes)
+    store.set_params(job_id, params.model_dump(mode="json"))
+    store.requeue(job_id)
+
+
+def run(context: Context) -> None:
+    """Make the grid. Raises Paused where no face can be turned."""
+    params = Params.model_validate(context.job.params)
+    maker = Maker(context)
+    stretches = stretches_of(params.grid)
+    total = len(stretches) + 2
+    ready = maker.do(_portrait(context, params), 0, total, (0.0, PREPARED))
+    files = {
+        name: context.path(asset_name(PORTRAIT, ready.attempt, f"{name}.png"))
+        for name in ("image", "matte")
+        if context.has(asset_name(PORTRAIT, ready.attempt, f"{name}.png"))
+    }
+    shared = params.model_dump(mode="json", exclude={"face"}) | {"portrait": ready.result["portrait"]}
+    packs: Files = {}
+    lengths: list[list[int]] = []
+    for number, (first, last) in enumerate(stretches):
+        key, name = f"cells-{number:02d}", f"Cells {first + 1} to {last}"
+        task = Task(key, name, "gaze.cells", shared | {"first": first, "last": last}, files)
+        span = [PREPARED + (DRAWN - PREPARED) * done / params.grid**2 for done in (first, last)]
+        drawn = maker.do(task, number + 1, total, (span[0], span[1]))
+        packs[f"pack:{number:02d}"] = context.path(asset_name(key, drawn.attempt, "cells.bin"))
+        lengths.append(drawn.result["lengths"])
+    site = Task(SITE, "Sheets and page", "gaze.site", shared | {"lengths": lengths}, files | packs)
+    maker.do(site, total - 1, total, (DRAWN, 1.0))
+
+
+def stretches_of(side: int) -> list[tuple[int, int]]:
+    """(first, last) of the order of cells, last excluded, for each step that draws some."""
+    count = side * side
+    edges = [0, *range(FIRST, count, STRETCH), count]
+    return list(pairwise(edges))
+
+
+def _portrait(context: Context, params: Params) -> Task:
+    files = {"image": context.path(SOURCE)}
+    if context.has(ALPHA):
+        files["alpha"] = context.path(ALPHA)
+    asked = params.model_dump(mode="json", include={"cell", "engine", "face", "cutout"})
+    return Task(PORTRAIT, "Find the face", "gaze.prepare", asked, files)
