@@ -224,7 +224,8 @@ def _line(seen: _Seen, axis: int) -> tuple[float, float, float]:
     slope = float(fit(asked[there][:, None], found[there])[0])
     rest = found[there] - slope * asked[there]
     spread = float(found[there].var())
-    return slope, 1 - float(rest.var()) / max(spread, 1e-12), float(rest.std())
+    explained = 1 - float(rest.var()) / spread if spread > 1e-9 else 0.0
+    return slope, explained, float(rest.std())
 
 
 def _means(seen: _Seen, axis: int) -> Floats:

@@ -155,7 +155,7 @@ def calibrate(
     pupils = np.array([(pose.pupil_x, pose.pupil_y) for pose, _ in pairs])
     gazes = np.array([judge.gaze(face)[0] for _, face in pairs])
     swing = float(judge.fit(pupils, gazes)[0]) / SWING
-    return Calibration(*slopes, gaze=min(max(swing, GAZE_LIMITS[0]), GAZE_LIMITS[1]))
+    return Calibration(slopes[0], slopes[1], min(max(swing, GAZE_LIMITS[0]), GAZE_LIMITS[1]))
 
 
 def as_detected(face: FaceMesh) -> Face:

@@ -122,11 +122,9 @@ def encoded(atlas: Atlas, mobile: int, run: Run, *, release: bool = False) -> It
     large = list(atlas.sheets)
     if release:
         atlas.clear()
-    # Large sheets between small ones: two large ones at once need the most memory.
-    jobs: list[tuple[str, list[Image], int]] = []
-    for number in (0, 1, 2, 3):
-        jobs.append((f"q{number}.webp", large, number))
-        jobs.append((f"q{number}_{grid.MOBILE}.webp", small, number))
+    # The small sheets first: they are gone when the large ones, two at once, need the most memory.
+    jobs = [(f"q{number}_{grid.MOBILE}.webp", small, number) for number in range(4)]
+    jobs += [(f"q{number}.webp", large, number) for number in range(4)]
 
     def one(sheets: list[Image], number: int) -> bytes:
         picture = Pictures.fromarray(sheets[number])
