@@ -33,7 +33,7 @@ def write_all(
     for name, write in _writers(folder, scene, documents, set(formats)).items():
         target = folder / name
         try:
-            with _appearing(target) as part:
+            with appearing(target) as part:
                 write(part)
         except CannotExport as error:
             log(str(error))
@@ -74,7 +74,7 @@ def _put(path: Path, data: bytes) -> None:
 
 
 @contextmanager
-def _appearing(target: Path) -> Iterator[Path]:
+def appearing(target: Path) -> Iterator[Path]:
     """A path to write to, which becomes `target` when the block ends well and vanishes when it does not."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")

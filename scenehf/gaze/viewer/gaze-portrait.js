@@ -5,9 +5,11 @@
 {
   const LARGEST_SHEET = 4096; // px a side: of larger ones browsers keep nothing decoded and stutter
   const MOST_PIXELS = 128 * 512 * 512; // of decoded cells, all portraits of the page together: 134 MB
+  const LEAK = 2; // px on every side of a sheet's cell that take colour from its neighbours, by how WebP packs
   const AT_ONCE = 4; // cells being decoded
   const AHEAD = 4; // frames whose cells are decoded before they are due
-  const FOLLOW = 0.12; // of the way that is left, per frame of 1/60 s
+  const FRAME = 1000 / 60; // ms
+  const FOLLOW = 0.12; // of the way that is left, per frame
   const KEY_STEP = 0.1; // of the way from the centre to an edge
   const TILT_RANGE = 25; // degrees of the phone from the centre to an edge
   const IDLE_AFTER = 3000; // ms without input before the small glances begin
@@ -40,10 +42,9 @@
     if (!scripts.has(url)) {
       scripts.set(url, new Promise((resolve, reject) => {
         const script = Object.assign(document.createElement("script"), { src: url });
-        script.onload = () => (url in left ? resolve(left[url]) : reject(new Error(`${url} holds no portrait`)));
-        script.onerror = () => { scripts.delete(url); reject(new Error(`${url} did not load`)); };
+        script.onload = () => { script.remove(); resolve(left[url]); };
+        script.onerror = () => { script.remove(); scripts.delete(url); reject(new Error(`${url} did not load`)); };
         document.head.append(script);
-        script.remove();
       }));
     }
     return scripts.get(url);
@@ -72,7 +73,9 @@
       const image = this.images[2 * below + right];
       const width = image.naturalWidth / (right ? this.side - half : half);
       const height = image.naturalHeight / (below ? this.side - half : half);
-      return { image, x: (column - right * half) * width, y: (row - below * half) * height, width, height };
+      const edge = Math.min(LEAK, width / 64, height / 64);
+      const [x, y] = [(column - right * half) * width + edge, (row - below * half) * height + edge];
+      return { image, x, y, width: width - 2 * edge, height: height - 2 * edge };
     }
 
     ahead() {} // whole sheets are there or not
@@ -120,7 +123,8 @@
       const bytes = Uint8Array.from(atob(this.encoded[row * this.side + column]), (letter) => letter.charCodeAt(0));
       const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/webp" })).catch(() => null);
       this.busy.delete(key);
-      if (!bitmap || decoded.has(key)) return;
+      if (!bitmap) return;
+      if (decoded.has(key)) drop(key); // another portrait of the page wanted it too
       decoded.set(key, bitmap);
       pixels += bitmap.width * bitmap.height;
       for (const oldest of decoded.keys()) {
@@ -165,7 +169,7 @@
     #now = { x: 0, y: 0 };
     #shown = null; // [row, column]
     #touched = -Infinity;
-    #level = null; // how the phone was held when tilting was switched on
+    #level = null; // how the phone was held when tilting was switched on; null while it is off
     #frame = 0;
 
     constructor() {
@@ -198,7 +202,6 @@
       on(this.canvas, "keydown", this.#key);
       on(this.button, "click", () => this.tilt(this.#level === null));
       on(window, "deviceorientation", this.#tilted);
-      on(screen.orientation ?? window, "change", () => { this.#level &&= undefined; });
       this.sizes = new ResizeObserver(([entry]) => { this.across = entry.contentRect.width; this.#redraw(); });
       this.sizes.observe(this);
       this.timer = setTimeout(() => this.#idle(), IDLE_AFTER);
@@ -279,9 +282,10 @@
 
     #tilted({ beta, gamma }) {
       if (this.#level === null || beta === null || gamma === null) return;
-      const turn = ((screen.orientation?.angle ?? 0) * Math.PI) / 180;
-      const held = { x: gamma * Math.cos(turn) + beta * Math.sin(turn), y: beta * Math.cos(turn) - gamma * Math.sin(turn) };
-      this.#level ??= held;
+      const angle = screen.orientation?.angle ?? 0;
+      const turn = (angle * Math.PI) / 180;
+      const held = { x: gamma * Math.cos(turn) + beta * Math.sin(turn), y: beta * Math.cos(turn) - gamma * Math.sin(turn), angle };
+      if (this.#level?.angle !== angle) this.#level = held; // at first, and when the screen was turned on its side
       // You stay where you are while the screen turns away, so it looks the other way to keep its eyes on you.
       this.gaze = { x: (this.#level.x - held.x) / TILT_RANGE, y: (this.#level.y - held.y) / TILT_RANGE };
     }
@@ -296,7 +300,7 @@
     // --- drawing
 
     #wake() {
-      this.#frame ||= requestAnimationFrame((time) => { this.last = time; this.#tick(time); });
+      this.#frame ||= requestAnimationFrame((time) => { this.last = time - FRAME; this.#tick(time); });
     }
 
     #redraw() {
@@ -305,13 +309,16 @@
     }
 
     #tick(time) {
-      const smoothing = Math.min(1, Math.max(0.01, Number(this.getAttribute("smoothing") ?? FOLLOW) || FOLLOW));
-      const frames = Math.max(1, (time - this.last) / (1000 / 60));
+      const smoothing = this.#smoothing();
+      this.#move(calm.matches ? 1 : 1 - (1 - smoothing) ** ((time - this.last) / FRAME));
       this.last = time;
-      this.#move(calm.matches ? 1 : 1 - (1 - smoothing) ** frames);
-      this.#draw(smoothing);
+      this.#draw();
       const { x, y } = this.#left();
       this.#frame = x || y ? requestAnimationFrame((next) => this.#tick(next)) : 0;
+    }
+
+    #smoothing() {
+      return Math.min(1, Math.max(0.01, Number(this.getAttribute("smoothing")) || FOLLOW));
     }
 
     #left() {
@@ -330,12 +337,16 @@
       return [y, x].map((along) => Math.min(this.side - 1, Math.floor(((along + 1) / 2) * (this.side - 1) + 0.5)));
     }
 
-    #draw(smoothing) {
+    #draw() {
       if (!this.pictures || !this.across) return;
       const [row, column] = this.#cell();
       if (this.#shown?.[0] !== row || this.#shown?.[1] !== column) this.#paint(row, column);
+      this.#ahead(row, column);
+    }
+
+    #ahead(row, column) { // what is due in the next frames, then what lies around
       const { x, y } = this.#left();
-      const due = Array.from({ length: AHEAD }, (_, frame) => 1 - (1 - smoothing) ** (frame + 1));
+      const due = Array.from({ length: AHEAD }, (_, frame) => 1 - (1 - this.#smoothing()) ** (frame + 1));
       const around = [-1, 0, 1].flatMap((down) => [-1, 0, 1].map((right) => [row + down, column + right]));
       this.pictures.ahead([...due.map((part) => this.#cell(this.#now.x + x * part, this.#now.y + y * part)), ...around]);
     }
@@ -344,6 +355,7 @@
       const wanted = this.#cell();
       const away = (cell) => (cell ? Math.hypot(cell[0] - wanted[0], cell[1] - wanted[1]) : Infinity);
       if (away([row, column]) < away(this.#shown)) this.#paint(row, column);
+      this.#ahead(...wanted);
     }
 
     #paint(row, column) {
