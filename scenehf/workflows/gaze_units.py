@@ -21,7 +21,7 @@ from scenehf.work import Part
 from scenehf.workflows.gaze import ENGINES, THUMBNAIL_SIDE
 from scenehf.workflows.making import Files, Reply, Unit
 
-SHEETS_DONE, FILM_DONE = 0.6, 0.9  # of the last step
+FILM_DONE, SHEETS_DONE = 0.3, 0.9  # of the last step
 
 
 @dataclass
@@ -98,27 +98,31 @@ class GazeUnits:
         portrait, side, mobile = _portrait(params, files), params["grid"], params["mobile"]
         packed = _packed(params, files)
         atlas = self._whole(params, portrait, packed)
-        sheets = dict(sprites.encoded(atlas, mobile, Part(run, 0.0, SHEETS_DONE)))
+        size = atlas.size
+        cells = packed.items() if site.needs_cells(side, size) else None
         about = site.metadata(
             side=side,
             mobile=mobile,
-            size=atlas.size,
+            size=size,
             alpha=params["cutout"],
             engine=params["engine"],
             ranges={"yaw": grid.YAW, "pitch": grid.PITCH},
             calibration=asdict(portrait.calibration),
-            face_box=_shares(portrait.face.box, atlas.size),
+            face_box=_shares(portrait.face.box, size),
         )
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            run.progress(SHEETS_DONE, "Making the film")
+            run.progress(0.0, "Making the film")
             names = [site.write_contact(folder, atlas, side), site.write_film(folder, atlas, side)]
             run.check()
-            run.progress(FILM_DONE, "Writing the page")
-            cells = packed.items() if site.needs_cells(side, atlas.size) else None
-            names += site.write_site(folder, sheets, about, cells, packed[side // 2, side // 2])
+            self._drawing = (
+                None  # each sheet goes as soon as it is encoded: with all cells twice it is too much
+            )
+            sheets = dict(sprites.encoded(atlas, mobile, Part(run, FILM_DONE, SHEETS_DONE), release=True))
+            run.progress(SHEETS_DONE, "Writing the page")
+            still = packed[side // 2, side // 2]
+            names += site.write_site(folder, sheets, about, cells, still)
             blobs = {name: (folder / name).read_bytes() for name in names}
-        self._drawing = None
         return {"files": {name: len(blob) for name, blob in blobs.items()}}, blobs
 
     def _drawn_up_to(self, params: dict[str, Any], files: Files, first: int, run: Run) -> _Drawing:
