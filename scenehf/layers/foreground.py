@@ -14,8 +14,10 @@ from models.requests import Alpha, Image
 
 Floats = NDArray[np.float32]
 
-SMOOTHNESS = 1e-5  # pull towards the neighbours where alpha is flat; both constants are the paper's
-GRADIENT_PULL = 1.0  # the same, per unit of alpha difference
+SMOOTHNESS = 1e-5  # pull towards the neighbours where alpha is flat; the paper's
+# The same, per unit of alpha difference. The paper has 1; over 14 composites with their true alpha, .3 leaves a seventh
+# less error, and with the alpha found here it is no worse.
+GRADIENT_PULL = 0.3
 SWEEPS = 4  # at every size: more at the small ones, as in the paper, carry colours far past an edge and measured worse
 DENSE_SIDE = 1280  # up to this long side every pixel is solved
 
