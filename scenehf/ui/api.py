@@ -18,7 +18,7 @@ from scenehf.pixels import Limits
 from scenehf.ui.images import url_of
 from scenehf.ui.refusals import refusals
 from scenehf.ui.watch import Watch
-from scenehf.workflows import actions
+from scenehf.workflows import actions, gaze
 from scenehf.workflows.extract import KIND, ExportOrder, Params
 
 Json = dict[str, Any]
@@ -27,6 +27,7 @@ Uploaded = dict[
 ]  # a file of the caller as Gradio hands it over: "path" lies in its folder of uploads
 Format = Literal["png", "zip", "psd", "ora", "tiff", "html"]
 
+USUAL = gaze.Params()
 FORBIDDEN = (
     "This app is shared with other people: only the owner of its machine can do that, with ./launch.sh jobs."
 )
@@ -54,6 +55,7 @@ class Endpoints:
             gr.api(stream, api_name=stream.__name__, concurrency_limit=None)
         self._with_file(self.jobs_create, "photo")
         self._with_file(self.step_refine, "strokes")
+        self._with_file(self.gaze, "portrait")
 
     @staticmethod
     def _with_file(endpoint: Callable[..., Json], name: str) -> None:
@@ -84,6 +86,41 @@ class Endpoints:
             path = Path(photo["path"])
             title, params = name or path.name, Params(planner=planner or "offline")
             return self._told(actions.create(self._store, path, title, params=params, limits=self._limits))
+
+    def gaze(
+        self,
+        portrait: Uploaded,
+        name: str = "",
+        grid: int = USUAL.grid,
+        mobile_grid: int = USUAL.mobile,
+        cell: int = USUAL.cell,
+        cutout: bool = False,
+        face: list[float] | None = None,
+    ) -> Json:
+        """Turn a portrait into one that looks at the cursor: a grid of head poses and a page that shows it.
+
+        It starts at once. Follow it with /events; /job then lists its files ("site/1/site.zip"). /run goes on after a
+        cancel.
+
+        Args:
+            portrait: A picture file that shows a face (PNG, JPEG, WebP, TIFF, HEIC, AVIF, GIF, BMP).
+            name: Title of the job; the file's own name if empty.
+            grid: Cells a side, 3 to 60.
+            mobile_grid: Cells a side for phones, 3 to 60.
+            cell: Longer side of a cell in px, 64 to 1024.
+            cutout: The person alone, without the background.
+            face: A point [x, y] in 0..1 of the picture on the face that is to turn; the largest face without it.
+        """
+        with refusals():
+            if not portrait:
+                raise NotPossible("Give a portrait.")
+            path = Path(portrait["path"])
+            params = gaze.checked(
+                {"grid": grid, "mobile": mobile_grid, "cell": cell, "cutout": cutout, "face": face or None}
+            )
+            return self._told(
+                gaze.create(self._store, path, name or path.name, params=params, limits=self._limits)
+            )
 
     def jobs_list(self, limit: int = 50, before: str = "", state: str = "", search: str = "") -> list[Json]:
         """List jobs, newest first.
@@ -123,14 +160,17 @@ class Endpoints:
             return actions.plan_of(self._store, job).model_dump(mode="json")
 
     async def run(self, job: str) -> AsyncIterator[Json]:
-        """Run a job's plan, or go on with it, and stream its events until it is finished or waits for a person.
+        """Run a job, or go on with it, and stream its events until it is finished or waits for a person.
 
         Args:
             job: Id of the job.
         """
         with refusals():
             seen = self._store.last_seq()
-            actions.run(self._store, job)
+            if self._store.job(job).kind == gaze.KIND:
+                gaze.again(self._store, job)
+            else:
+                actions.run(self._store, job)
             async for message in self._watch.follow(job, seen):
                 yield message
 

@@ -10,13 +10,14 @@ import gradio as gr
 
 from jobs.store import Store
 from scenehf.pixels import HOME, PUBLIC
+from scenehf.ui import gaze_view, layers_view
 from scenehf.ui.api import Endpoints
 from scenehf.ui.images import routes
-from scenehf.ui.layers_view import describe
-from scenehf.ui.tabs import history, layers
+from scenehf.ui.tabs import gaze, history, layers
 from scenehf.ui.theme import read, style_sheets, theme
 from scenehf.ui.watch import Watch
-from scenehf.workflows.extract import KIND
+from scenehf.workflows import extract
+from scenehf.workflows import gaze as gaze_grid
 
 TITLE = "SceneHF"
 # Fixed, or what the browser kept cannot be read after a restart. It is a job's id, and guards nothing.
@@ -39,7 +40,7 @@ class Screens:
         self._store = store
         self._limits = PUBLIC if public else HOME
         _empty(uploads)
-        watch = Watch(store, {KIND: describe})
+        watch = Watch(store, {extract.KIND: layers_view.describe, gaze_grid.KIND: gaze_view.describe})
         with gr.Blocks(
             title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)
         ) as self.blocks:
@@ -52,10 +53,12 @@ class Screens:
             )
             with gr.Tabs(elem_id="tabs"):
                 with gr.Tab("Layers", id="layers"):
-                    panel = layers.build(store, watch, self._limits, uploads, public=public)
+                    first = layers.build(store, watch, self._limits, uploads, public=public)
+                with gr.Tab("Gaze", id="gaze"):
+                    second = gaze.build(store, watch, self._limits, uploads, public=public)
                 with gr.Tab("History", id="history"):
                     history.build(store, public=public)
-            _remember(self.blocks, panel)
+            _remember(self.blocks, first, second)
             Endpoints(store, watch, self._limits, public=public).declare()
 
     def serve(self, port: int | None, *, share: bool = False, browser: bool = False) -> Served:
@@ -86,8 +89,9 @@ class Screens:
         self.blocks.close(verbose=False)
 
 
-def _remember(blocks: gr.Blocks, panel: gr.HTML) -> None:
-    """Keep the open job in the browser, for where the address of the page is lost (a Space's frame)."""
+def _remember(blocks: gr.Blocks, *panels: gr.HTML) -> None:
+    """Keep the open job in the browser, for where the address of the page is lost (a Space's frame). The first panel,
+    which is always there, opens it, or passes it on to the tab of its kind."""
     kept = gr.BrowserState(None, storage_key=BROWSER_KEY, secret=BROWSER_SECRET)
 
     def opened(event: gr.EventData) -> str | None:
@@ -97,8 +101,9 @@ def _remember(blocks: gr.Blocks, panel: gr.HTML) -> None:
     def reopen(job: str | None, request: gr.Request) -> str | None:
         return request.query_params.get("job") or job
 
-    panel.opened(opened, None, kept, queue=False, api_visibility="private", show_progress="hidden")
-    blocks.load(reopen, kept, panel, queue=False, api_visibility="private", show_progress="hidden")
+    for panel in panels:
+        panel.opened(opened, None, kept, queue=False, api_visibility="private", show_progress="hidden")
+    blocks.load(reopen, kept, panels[0], queue=False, api_visibility="private", show_progress="hidden")
 
 
 def _empty(uploads: Path) -> None:

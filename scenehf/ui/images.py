@@ -8,6 +8,7 @@
 import importlib.util
 import io
 import threading
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from jobs.assets import PREVIEW
 from jobs.errors import StoreError
 from jobs.job import Asset
 from jobs.store import Store
@@ -29,9 +31,13 @@ EXAMPLE = "/scenehf/example"
 
 SIDES = (480, 1600)  # px of the longer side; few, so that few copies are kept
 EXAMPLES = {"astronaut": "Astronaut", "coffee": "Coffee", "chelsea": "Cat"}  # photos in scikit-image's wheel
+TRIES = 3  # to read a preview before the next one replaces it
 
 _SIDES = {str(side): side for side in SIDES}
-_SHOWN = frozenset({"image/png", "image/jpeg", "image/webp"})
+# What pages that a job made are of, and what is looked at by itself.
+_SHOWN = frozenset({
+    "image/png", "image/jpeg", "image/webp", "video/mp4", "text/html", "text/javascript", "application/json",
+})  # fmt: skip
 _FOR_EVER = "private, max-age=31536000, immutable"
 _NO_SNIFF = {"X-Content-Type-Options": "nosniff"}
 # A page that a job made runs in an origin of its own, without a way to ours.
@@ -98,14 +104,28 @@ def _asset(store: Store, request: Request) -> Response:
     side = _SIDES.get(request.query_params.get("side", ""))
     if side is not None and found.mime == "image/png":
         return Response(_reduced(path, side), media_type="image/webp", headers=headers)
+    if found.name == PREVIEW:
+        return _preview(store, found, headers)
     if not path.is_file():
         return _MISSING
     download = request.query_params.get("download")
-    if download is None and found.mime in (*_SHOWN, "text/html"):
+    if download is None and found.mime in _SHOWN:
         sandbox = _SANDBOX if found.mime == "text/html" else {}
         return FileResponse(path, media_type=found.mime, headers=headers | sandbox)
     name = Path(download or found.name).name
     return FileResponse(path, media_type="application/octet-stream", filename=name, headers=headers)
+
+
+def _preview(store: Store, found: Asset, headers: dict[str, str]) -> Response:
+    """The one asset that is replaced while it is looked at: its file goes at any moment, and a newer one is there."""
+    for _ in range(TRIES):
+        with suppress(FileNotFoundError):
+            return Response(
+                store.files.path(found.sha256).read_bytes(), media_type=found.mime, headers=headers
+            )
+        found = store.asset(found.job_id, found.name)
+        headers = headers | {"Cache-Control": "no-cache"}
+    return _MISSING
 
 
 @lru_cache(maxsize=64)

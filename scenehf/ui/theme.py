@@ -7,7 +7,7 @@ import gradio as gr
 STATIC = Path(__file__).parent / "static"
 STYLE_SHEETS = (
     "shell.css", "start.css", "layers.css", "stage.css", "marks.css", "tray.css", "steps.css", "card.css", "export.css",
-    "history.css",
+    "history.css", "gaze.css",
 )  # fmt: skip
 
 _SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")

@@ -49,19 +49,25 @@ def checked(given: dict[str, Any]) -> Params:
     try:
         params = Params.model_validate(given)
     except ValidationError as error:
-        first = error.errors()[0]
-        what = {"grid": "The grid", "mobile": "The mobile grid", "cell": "A cell"}.get(
-            str(first["loc"][0]), "That"
-        )
-        limits = f"{LARGEST_CELL} px" if first["loc"][0] == "cell" else f"{LARGEST} cells a side"
-        raise NotPossible(
-            f"{what} cannot be {first['input']}: it has at least 3 and at most {limits}."
-        ) from None
+        raise NotPossible(_complaint(error)) from None
     if params.engine not in ENGINES:
         raise NotPossible(f"There is no engine {params.engine!r}. Choose from: {', '.join(ENGINES)}.")
     if params.cell > (largest := largest_cell(params.grid)):
         raise NotPossible(f"Cells of a grid of {params.grid} are at most {largest} px long.")
     return params.model_copy(update={"mobile": min(params.mobile, params.grid)})
+
+
+def _complaint(error: ValidationError) -> str:
+    """What is wrong with the first parameter that is."""
+    first = error.errors()[0]
+    what, low, high = {
+        "grid": ("The grid", f"{SMALLEST}", f"{LARGEST} cells a side"),
+        "mobile": ("The mobile grid", f"{SMALLEST}", f"{LARGEST} cells a side"),
+        "cell": ("A cell", f"{SMALLEST_CELL}", f"{LARGEST_CELL} px"),
+    }.get(str(first["loc"][0]), ("", "", ""))
+    if not what:
+        return f"{first['loc'][0]} cannot be {first['input']!r}."
+    return f"{what} cannot be {first['input']}: it has at least {low} and at most {high}."
 
 
 def create(
@@ -107,18 +113,28 @@ def run(context: Context) -> None:
         for name in ("image", "matte")
         if context.has(asset_name(PORTRAIT, ready.attempt, f"{name}.png"))
     }
-    shared = params.model_dump(mode="json", exclude={"face"}) | {"portrait": ready.result["portrait"]}
+    common = shared(params, ready.result["portrait"])
     packs: Files = {}
     lengths: list[list[int]] = []
     for number, (first, last) in enumerate(stretches):
-        key, name = f"cells-{number:02d}", f"Cells {first + 1} to {last}"
-        task = Task(key, name, "gaze.cells", shared | {"first": first, "last": last}, files)
+        key, name = stretch_key(number), f"Cells {first + 1} to {last}"
+        task = Task(key, name, "gaze.cells", common | {"first": first, "last": last}, files)
         span = [PREPARED + (DRAWN - PREPARED) * done / params.grid**2 for done in (first, last)]
         drawn = maker.do(task, number + 1, total, (span[0], span[1]))
         packs[f"pack:{number:02d}"] = context.path(asset_name(key, drawn.attempt, "cells.bin"))
         lengths.append(drawn.result["lengths"])
-    site = Task(SITE, "Sheets and page", "gaze.site", shared | {"lengths": lengths}, files | packs)
+    site = Task(SITE, "Sheets and page", "gaze.site", common | {"lengths": lengths}, files | packs)
     maker.do(site, total - 1, total, (DRAWN, 1.0))
+
+
+def shared(params: Params, portrait: dict[str, Any]) -> dict[str, Any]:
+    """What the units of cells and page are told alike."""
+    return params.model_dump(mode="json", exclude={"face"}) | {"portrait": portrait}
+
+
+def stretch_key(number: int) -> str:
+    """The key of the step that draws this stretch, from 0."""
+    return f"cells-{number:02d}"
 
 
 def stretches_of(side: int) -> list[tuple[int, int]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jobs.context import Context
-from jobs.errors import HostCrashed, Paused, UnitFailed
+from jobs.errors import HostCrashed, Paused, UnitFailed, describe
 from jobs.job import Step as Attempt
 from models.errors import ModelError
 from models.requests import Run
@@ -106,7 +106,7 @@ class Maker:
         try:
             data, blobs = self._call(task, part)
         except (ModelError, UnitFailed, HostCrashed) as error:
-            problem = {"kind": type(error).__name__, "message": str(error.args[0]), "hint": error.hint}
+            problem = describe(error)
             part.log(f"{task.name}: {problem['message']} {problem['hint']}".strip())
             return context.end(task.key, attempt.attempt, "failed", {}, error=problem)
         for check in data.get("checks", []):

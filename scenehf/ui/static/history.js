@@ -204,9 +204,9 @@ newerButton.addEventListener("click", () => {
 // --- acting ---------------------------------------------------------------------------------------------------
 
 function open(job) {
-  window.dispatchEvent(new CustomEvent("scenehf:open", { detail: job.id }));
-  const tabs = [...document.querySelectorAll("#tabs [role=tab]")];
-  tabs.find((tab) => tab.textContent.trim() === kindOf(job.kind).tab).click();
+  const tab = tabOf(job.kind);
+  window.dispatchEvent(new CustomEvent("scenehf:open", { detail: { job: job.id, tab } }));
+  tabNamed(tab).click();
 }
 
 async function duplicate(row) {

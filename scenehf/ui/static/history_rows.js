@@ -1,8 +1,8 @@
 // One row of the History tab: a job drawn into an element that is used again for other jobs while the list scrolls.
 
-/** Kinds of jobs: their word, the tab they open in, whether they can be copied. Others open in Layers, by its log. */
-const KINDS = { "layers.extract": { word: "Layers", tab: "Layers", copies: true } };
-const kindOf = (kind) => KINDS[kind] || { word: kind, tab: "Layers", copies: false };
+/** Kinds of jobs: their word, and whether they can be copied. */
+const KINDS = { "layers.extract": { word: "Layers", copies: true }, "gaze.grid": { word: "Gaze", copies: false } };
+const kindOf = (kind) => KINDS[kind] || { word: kind, copies: false };
 const nameOf = (job) => job.title || "Untitled";
 
 const MINUTE = 60;

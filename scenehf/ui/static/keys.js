@@ -1,25 +1,12 @@
 // The keyboard: what each key does in the open tab. No key does anything while somebody types, or in a hidden tab.
 
-const KEYS = [
-  ["Enter", "run, or go on"],
-  ["Esc", "leave a tool, or cancel the run"],
-  ["A", "accept the step"],
-  ["R", "retry the step"],
-  ["E", "refine the step with the brush"],
-  ["↑ ↓", "the step before, the step after"],
-  ["← →", "the view before, the view after"],
-  ["Alt ↑ ↓", "move the layer forward, back"],
-  ["B / P", "add a layer by a box / by clicks"],
-  ["V", "hide or show the layer in the scene"],
-  ["Del", "take the step out of the plan"],
-  ["Ctrl Z", "undo"],
-  ["+ − 0 1", "on the picture: zoom in, out, fit, single pixels"],
-];
-
-/** taken(): whether a tool has the keys now. on: a map from a key's name ("Enter", "a", "ArrowUp", "Alt+ArrowUp", "Mod+z") to what it does; false: not now. */
-function keyboard(taken, on) {
+/**
+ * keys: [key, what it does] as the help lists them. taken(): whether a tool has the keys now. on: a map from a key's name
+ * ("Enter", "a", "ArrowUp", "Alt+ArrowUp", "Mod+z") to what it does; false: not now.
+ */
+function keyboard(keys, taken, on) {
   const dialog = find(".shf-help");
-  find("dl", dialog).append(...KEYS.flatMap(([key, what]) => [make("dt", "", key), make("dd", "", what)]));
+  find("dl", dialog).append(...keys.flatMap(([key, what]) => [make("dt", "", key), make("dd", "", what)]));
   find(".shf-keys").addEventListener("click", () => dialog.showModal());
 
   const types = (node) => node.matches("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable=true]");

@@ -1,11 +1,5 @@
 // The Layers tab: follows one job and lets a person act on it. What is true lies in the store; the page only shows it.
 
-const POLL_ACTIVE = 250; // ms between two looks while the job runs and is in view
-const POLL_IDLE = 1000; // ms while it waits for a person
-const POLL_AWAY = 3000; // ms while nobody looks
-const POLL_LOST = 5000; // ms at most between two tries to reach the server
-const BUSY = ["queued", "running"];
-const SILENT = "The app does not answer. Try again in a moment.";
 const OPEN = ["needs_review", "failed"]; // steps that wait for a person
 
 const PHASES = {
@@ -19,19 +13,29 @@ const PHASES = {
   cancelled: { run: "Run again" },
 };
 
-let job = null; // the id that is followed
-let seen = 0; // sequence number of the last event shown
-let round = 0; // grows with every job opened: an answer for an earlier one is dropped
-let state = null;
+const KEYS = [
+  ["Enter", "run, or go on"],
+  ["Esc", "leave a tool, or cancel the run"],
+  ["A", "accept the step"],
+  ["R", "retry the step"],
+  ["E", "refine the step with the brush"],
+  ["↑ ↓", "the step before, the step after"],
+  ["← →", "the view before, the view after"],
+  ["Alt ↑ ↓", "move the layer forward, back"],
+  ["B / P", "add a layer by a box / by clicks"],
+  ["V", "hide or show the layer in the scene"],
+  ["Del", "take the step out of the plan"],
+  ["Ctrl Z", "undo"],
+  ["+ − 0 1", "on the picture: zoom in, out, fit, single pixels"],
+];
+
 let view = null;
 let selected = null; // the step that is looked at
 let undone = []; // what takes back the acts of this page, the last one last
 let shown = null; // the view of the picture
 let led = true; // whether the selection goes along with what runs
 let waits = null; // the step that last called for attention
-let wake = () => {};
 
-const alertBox = find(".shf-alert");
 const jobSection = find(".shf-job");
 const runButton = find(".shf-run");
 const pauseButton = find(".shf-pause");
@@ -39,8 +43,9 @@ const cancelButton = find(".shf-cancel");
 const reason = find(".shf-reason");
 
 const undoButton = find(".shf-revert");
-const jobName = find(".shf-job-name");
 
+const followed = followJob("Layers", { onOpen: opened, onView: show, onPreview: (url) => stage.preview(url) });
+const { open, say, progress } = followed;
 const start = startScreen({ onJob: open, say });
 const stage = stageScreen({
   onView(name) {
@@ -71,15 +76,8 @@ const steps = stepsScreen({
   },
 });
 const files = exportScreen({ onExport: (order) => act("export", order) });
-const log = logScreen();
 const timeline = timelineScreen({ onSelect: (key) => select(key, true) });
-const progress = progressScreen();
-const parts = [stage, steps, files, log, timeline];
-
-function say(sentence) {
-  alertBox.hidden = !sentence;
-  setText(find("span", alertBox), sentence || "");
-}
+const parts = [stage, steps, files, timeline];
 
 function select(key, look) {
   if (key !== selected && brush.active) brush.close();
@@ -111,87 +109,19 @@ function tool(name, key) {
   placeTools();
 }
 
-// --- following ------------------------------------------------------------------------------------------------
+// --- showing --------------------------------------------------------------------------------------------------
 
-/** Show another job; null: the empty start. */
-function open(id) {
-  if (id === job) return;
-  job = id || null;
-  seen = 0;
-  state = view = selected = null;
+/** Another job is followed, or none. */
+function opened() {
+  view = selected = null;
   undone = [];
   led = true;
-  round += 1;
-  say("");
   marks.stop();
   brush.close();
   for (const part of parts) part.clear();
-  progress.show(false);
-  setText(reason, "");
-  start.show(!job);
+  start.show(!followed.job);
   jobSection.hidden = true;
-  const address = new URL(location.href);
-  if (job) address.searchParams.set("job", job);
-  else address.searchParams.delete("job");
-  history.replaceState(history.state, "", address);
-  trigger("opened", { job });
-  if (job) {
-    ownJobs.add(job);
-    follow(round);
-  }
 }
-
-async function follow(mine) {
-  let failures = 0;
-  while (mine === round && element.isConnected) {
-    let more = false;
-    try {
-      const answer = await ask("poll", job, seen);
-      if (mine !== round) return;
-      if (failures) say("");
-      failures = 0;
-      more = answer.more;
-      take(answer);
-      if (answer.state === "unknown") return;
-    } catch {
-      failures += 1;
-      if (failures > 1) say("The app does not answer. Your work is safe; this page goes on when it is back.");
-    }
-    if (!more) await pause(failures);
-  }
-}
-
-function pause(failures) {
-  const usual = inView() ? (BUSY.includes(state) ? POLL_ACTIVE : POLL_IDLE) : POLL_AWAY;
-  const time = failures ? Math.min(POLL_LOST, 500 * 2 ** failures) : usual;
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, time);
-    wake = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-  });
-}
-
-function take(answer) {
-  if (answer.state === "unknown") {
-    open(null);
-    say("That job is not here any more. It may have been deleted.");
-    return;
-  }
-  seen = answer.next;
-  state = answer.state;
-  const moves = answer.events.filter((event) => event.from === "job");
-  if (moves.length) setText(reason, moves.at(-1).reason === "interrupted" ? "" : moves.at(-1).reason);
-  if (answer.view) show(answer.view);
-  log.add(answer.events.filter((event) => event.kind === "line"));
-  const reports = answer.events.filter((event) => event.kind === "progress");
-  if (reports.length && BUSY.includes(state)) progress.report(reports.at(-1));
-  const previews = answer.events.filter((event) => event.kind === "preview");
-  if (previews.length) stage.preview(previews.at(-1).url);
-}
-
-// --- showing --------------------------------------------------------------------------------------------------
 
 function show(next) {
   const first = view === null;
@@ -199,11 +129,6 @@ function show(next) {
   jobSection.hidden = false;
   const phase = PHASES[view.phase] || {};
   jobSection.dataset.phase = view.phase || "";
-  if (document.activeElement !== jobName) jobName.value = view.title;
-  find("h2").setAttribute("aria-label", view.title);
-  jobName.size = Math.max(6, jobName.value.length);
-  badge(find(".shf-title .shf-badge"), view.phase === "planned" ? "planned" : state);
-  if (view.error) setText(reason, `${view.error.message} ${view.error.hint}`);
   const decision = view.phase === "review" && view.steps.find((step) => OPEN.includes(step.state));
   runButton.hidden = !phase.run || Boolean(decision);
   setText(runButton, [phase.run || "Run", ...cost(view)].join(" · "));
@@ -268,21 +193,15 @@ function inverse(verb, given) {
 
 /** False where it was refused or not heard. */
 async function act(verb, given = {}) {
-  say("");
   const back = inverse(verb, given);
-  const answer = await ask("act", verb, job, given).catch(() => ({ error: SILENT }));
-  say(answer.error);
-  if (!answer.error && back) undone.push(back);
-  wake();
-  return !answer.error;
+  const done = await followed.act(verb, given);
+  if (done && back) undone.push(back);
+  return done;
 }
 
 async function undo() {
   if (!idle() || !undone.length) return false;
-  const [verb, given] = undone.pop();
-  const answer = await ask("act", verb, job, given).catch(() => ({ error: SILENT }));
-  say(answer.error);
-  wake();
+  await followed.act(...undone.pop());
 }
 
 async function refine(key, { strokes, feather, grow }) {
@@ -333,7 +252,7 @@ function escape() {
 }
 
 // A tool that draws has the keys to itself.
-keyboard(() => marks.active || brush.active, {
+keyboard(KEYS, () => marks.active || brush.active, {
   Enter: run,
   Escape: escape,
   a: () => press("shf-accept"),
@@ -357,17 +276,4 @@ pauseButton.addEventListener("click", () => act("pause"));
 cancelButton.addEventListener("click", () => act("cancel"));
 undoButton.addEventListener("click", undo);
 find(".shf-new").addEventListener("click", () => open(null));
-find(".shf-alert button").addEventListener("click", () => say(""));
-jobName.addEventListener("change", () => act("rename", { title: jobName.value }));
-jobName.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") jobName.value = view.title;
-  if (event.key === "Escape" || event.key === "Enter") jobName.blur();
-});
-
-document.addEventListener("visibilitychange", () => wake());
-window.addEventListener("scenehf:open", (event) => {
-  if (element.isConnected) open(event.detail);
-});
-
-watch("value", () => props.value && open(props.value));
-open(new URL(location.href).searchParams.get("job") || props.value);
+followed.begin();

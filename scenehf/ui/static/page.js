@@ -14,6 +14,10 @@ const STATE_WORDS = {
   unknown: "Unknown",
 };
 
+/** The title of the tab that shows jobs of this kind; Layers shows the state and the log of any. */
+const tabOf = (kind) => ({ "gaze.grid": "Gaze" })[kind] || "Layers";
+const tabNamed = (title) => [...document.querySelectorAll("#tabs [role=tab]")].find((tab) => tab.textContent.trim() === title);
+
 const find = (selector, within = element) => within.querySelector(selector);
 
 /** Call a server function. Gradio swallows a failed request and answers nothing; here it is an error. */

@@ -1,11 +1,13 @@
 // Choosing a photo: drop, paste, pick, or one of the examples. The file's bytes travel as they are.
 
-function startScreen({ onJob, say }) {
+/** onJob(id): a job was made. options(): what else the server is told about it, as a list. */
+function startScreen({ onJob, say, options = () => [] }) {
   const section = find(".shf-start");
   const drop = find(".shf-drop");
   const input = find("input[type=file]");
   const title = find(".shf-drop-title");
   const whole = find(".shf-layers");
+  const asks = title.textContent;
   let busy = false;
 
   async function open(what, send) {
@@ -23,7 +25,7 @@ function startScreen({ onJob, say }) {
     } finally {
       busy = false;
       section.classList.remove("is-busy");
-      setText(title, "Drop a photo here");
+      setText(title, asks);
       input.value = "";
     }
   }
@@ -32,7 +34,7 @@ function startScreen({ onJob, say }) {
     if (!file) return;
     open("Opening the photo…", async () => {
       const { path } = await upload(file);
-      return ask("create", path, file.name || "Pasted photo");
+      return ask("create", path, file.name || "Pasted photo", ...options());
     });
   }
 
@@ -67,7 +69,7 @@ function startScreen({ onJob, say }) {
   document.addEventListener("paste", paste);
 
   for (const button of section.querySelectorAll(".shf-example")) {
-    button.addEventListener("click", () => open("Opening the example…", () => ask("example", button.dataset.name)));
+    button.addEventListener("click", () => open("Opening the example…", () => ask("example", button.dataset.name, ...options())));
   }
 
   drop.addEventListener("keydown", (event) => {

@@ -11,7 +11,8 @@ from jobs.store import Store
 from scenehf.errors import NotPossible
 from scenehf.layers.engines import ENGINES
 from scenehf.pixels import Limits
-from scenehf.ui.images import EXAMPLE, EXAMPLES, example_path
+from scenehf.ui.images import EXAMPLES, example_path
+from scenehf.ui.photos import example_buttons, rename, uploaded
 from scenehf.ui.refusals import NOT_OURS, told
 from scenehf.ui.theme import read
 from scenehf.ui.watch import Watch
@@ -24,7 +25,7 @@ SCRIPTS = (
     "sheets.js", "paint.js", "hands.js", "viewer.js", "scene.js", "stage.js",
     "tray.js", "boxmark.js", "pointmark.js", "boxtool.js", "pointstool.js", "marks.js",
     "strokes.js", "veil.js", "brush.js",
-    "cards.js", "attempts.js", "steps.js", "export.js", "log.js", "keys.js", "layers.js",
+    "cards.js", "attempts.js", "steps.js", "export.js", "log.js", "keys.js", "follow.js", "layers.js",
 )  # fmt: skip
 
 Json = dict[str, Any]
@@ -51,7 +52,11 @@ def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: 
         return told(lambda: _act(store, uploads, verb, job_id, given))
 
     where = "It goes to the machine that runs this app." if public else "It stays on this machine."
-    template = read("layers.html").replace("<!--where-->", where).replace("<!--examples-->", _examples())
+    template = (
+        read("layers.html")
+        .replace("<!--where-->", where)
+        .replace("<!--examples-->", example_buttons(EXAMPLES))
+    )
     return gr.HTML(
         None,
         html_template=template,
@@ -69,14 +74,6 @@ def _create(store: Store, uploads: Path, limits: Limits, path: str, name: str) -
         return actions.create(store, photo, name, limits=limits)
     finally:
         photo.unlink(missing_ok=True)
-
-
-def uploaded(uploads: Path, path: str) -> Path:
-    """A file that the browser uploaded; NotPossible for any other path that it may name."""
-    real = Path(path).resolve()
-    if not real.is_relative_to(uploads.resolve()) or not real.is_file():
-        raise NotPossible("That file did not arrive. Drop the photo again.")
-    return real
 
 
 def _act(store: Store, uploads: Path, verb: str, job_id: str, given: Json) -> Json:
@@ -131,13 +128,6 @@ def _retry(store: Store, job_id: str, given: Json) -> None:
     actions.retry(store, job_id, str(given["key"]), **hints)
 
 
-def _rename(store: Store, job_id: str, given: Json) -> None:
-    title = str(given["title"]).strip()[:200]
-    if not title:
-        raise NotPossible("A job needs a name.")
-    store.set_title(job_id, title)
-
-
 def _apply(store: Store, job_id: str) -> None:
     """A finished scene follows its plan at once where that costs nothing; else it waits for Run."""
     job = store.job(job_id)
@@ -166,17 +156,8 @@ ACTS: dict[str, Act] = {
     "choose": lambda store, job, given: actions.choose(
         store, job, str(given["key"]), int(given["attempt"]), given.get("plan")
     ),
-    "rename": _rename,
+    "rename": lambda store, job, given: rename(store, job, str(given["title"])),
     "export": lambda store, job, given: actions.export(store, job, ExportOrder.model_validate(given)),
     "pause": lambda store, job, _: store.request_pause(job),
     "cancel": lambda store, job, _: store.request_cancel(job),
 }
-
-
-def _examples() -> str:
-    """The shipped photos as buttons. Names and addresses are constants of ours."""
-    return "".join(
-        f'<button type="button" class="shf-example" data-name="{name}">'
-        f'<img src="{EXAMPLE}/{name}" alt="" loading="lazy"><span>{title}</span></button>'
-        for name, title in EXAMPLES.items()
-    )

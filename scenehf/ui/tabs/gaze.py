@@ -1,0 +1,90 @@
+"""The Gaze tab: drop a portrait, watch its grid fill, look at the page that comes of it, take it home."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from jobs.job import Job
+from jobs.store import Store
+from scenehf.errors import NotPossible
+from scenehf.pixels import Limits
+from scenehf.ui.images import EXAMPLES, example_path
+from scenehf.ui.photos import example_buttons, rename, uploaded
+from scenehf.ui.refusals import NOT_OURS, told
+from scenehf.ui.theme import read
+from scenehf.ui.watch import Watch
+from scenehf.workflows import gaze
+
+# Page code, in the order in which it is read: small words first, the tab itself last.
+SCRIPTS = (
+    "page.js", "start.js", "gaze_options.js", "gaze_faces.js", "gaze_site.js", "log.js", "keys.js", "follow.js",
+    "gaze.js",
+)  # fmt: skip
+FACES = ("astronaut",)  # examples that show one
+
+Json = dict[str, Any]
+Message = list[Any]  # what the page passes to a server function: always one list
+
+
+def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: bool) -> gr.HTML:
+    """The tab's one component; it fires `opened` with the id of the job it shows."""
+
+    def poll(message: Message) -> Json:
+        return watch.poll(str(message[0]), int(message[1]))
+
+    def create(message: Message) -> Json:
+        path, name, options = message
+        return told(lambda: {"job": _create(store, uploads, limits, str(path), str(name), options).id})
+
+    def example(message: Message) -> Json:
+        name, options = message
+        return told(lambda: {"job": _example(store, str(name), options).id})
+
+    def act(message: Message) -> Json:
+        verb, job_id, given = str(message[0]), str(message[1]), dict(message[2])
+        return told(lambda: _act(store, verb, job_id, given))
+
+    where = "It goes to the machine that runs this app." if public else "It stays on this machine."
+    template = read("gaze.html").replace("<!--where-->", where)
+    return gr.HTML(
+        None,
+        html_template=template.replace("<!--examples-->", example_buttons(FACES)),
+        js_on_load=read(*SCRIPTS),
+        server_functions=[poll, create, example, act],
+        apply_default_css=False,
+        elem_id="gaze",
+    )
+
+
+def _create(store: Store, uploads: Path, limits: Limits, path: str, name: str, options: Json) -> Job:
+    """A job of a file that the browser uploaded. The store keeps its bytes; the upload goes."""
+    photo = uploaded(uploads, path)
+    try:
+        return gaze.create(store, photo, name, params=gaze.checked(options), limits=limits)
+    finally:
+        photo.unlink(missing_ok=True)
+
+
+def _example(store: Store, name: str, options: Json) -> Job:
+    if name not in FACES:
+        raise NotPossible("There is no such example.")
+    title = f"{EXAMPLES[name]} (example)"
+    return gaze.create(store, example_path(name), title, params=gaze.checked(options))
+
+
+def _act(store: Store, verb: str, job_id: str, given: Json) -> Json:
+    """One act of a person on a job."""
+    if verb not in ACTS:
+        raise NotPossible(NOT_OURS)
+    ACTS[verb](store, job_id, given)
+    return {}
+
+
+ACTS: dict[str, Callable[[Store, str, Json], object]] = {
+    # The same with nothing changed goes on where it stopped.
+    "again": lambda store, job, given: gaze.again(store, job, **given),
+    "cancel": lambda store, job, _: store.request_cancel(job),
+    "rename": lambda store, job, given: rename(store, job, str(given["title"])),
+}
