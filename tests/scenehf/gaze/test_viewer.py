@@ -176,7 +176,9 @@ def test_a_phone_that_tilts_away_is_still_looked_at_from(visit: Visit, origin: s
     page.evaluate(TILT, [45, 10])  # how it is held now is straight ahead
     page.wait_for_timeout(100)
     assert gaze(page) == pytest.approx((0, 0))
-    page.evaluate(TILT, [20, 35])
+    for _ in range(20):  # as a phone does, which tells its tilt all the time
+        page.evaluate(TILT, [20, 35])
+        page.wait_for_timeout(50)
     shows(page, side, (side - 1, 0))
     page.get_by_role("button", name="Tilt").tap()
     page.evaluate(TILT, [45, 10])
