@@ -17,7 +17,7 @@ from benchmarks import screens_motion as motion
 from benchmarks.screens_pages import Desk, Table
 from benchmarks.screens_server import served
 from jobs.store import Store
-from tests.scenehf.ui.conftest import BROWSERS, QUIET
+from tests.conftest import BROWSERS, QUIET
 
 PARTS = {
     "latency": follow.latency,

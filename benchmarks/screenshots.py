@@ -23,7 +23,7 @@ from scenehf.settings import load
 from scenehf.ui.build import Screens
 from scenehf.worker import build
 from scenehf.workflows import actions
-from tests.scenehf.ui.conftest import BROWSERS, QUIET
+from tests.conftest import BROWSERS, QUIET
 
 TARGET = Path(__file__).parent.parent / "docs"
 VIEWPORT = {"width": 1400, "height": 900}

@@ -2,10 +2,11 @@
 
 import importlib.util
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import numpy as np
@@ -14,8 +15,16 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from numpy.typing import NDArray
 from PIL import Image
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 ROOT = Path(__file__).parent.parent
 GUARD = Path(__file__).parent / "guard"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+QUIET = (
+    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
 STARTER = ("face_detection_short_range", "face_landmark", "iris_landmark", "selfie_segmentation")
 
 # A developer's own keys and data stay out of the tests; the weights may come from the data directory that
@@ -178,3 +187,15 @@ def flower() -> Photo:
 def grace_hopper() -> Photo:
     """A portrait: uint8 (600, 512, 3)."""
     return _photo("grace_hopper")
+
+
+@pytest.fixture(scope="session")
+def browser() -> "Iterator[Browser]":
+    """The system's Chromium. One for all tests of a process: Playwright runs only once in each."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        path = next(filter(None, map(shutil.which, BROWSERS)), None)
+        running = playwright.chromium.launch(executable_path=path, args=list(QUIET))
+        yield running
+        running.close()

@@ -3,7 +3,6 @@
 import functools
 import http.server
 import io
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,10 +10,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
 from tests.scenehf.gaze import sites
-from tests.scenehf.ui.conftest import BROWSERS, QUIET
 
 SQUARE = {"width": 800, "height": 800}  # so that the pointer reaches all four corners of a grid
 PORTRAIT = "gaze-portrait"
@@ -48,15 +46,6 @@ def served(folder: Path) -> Iterator[str]:
 def origin(request: pytest.FixtureRequest, folder: Path, served: str) -> str:
     """Where the sites are."""
     return folder.as_uri() if request.param == "disk" else served
-
-
-@pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        path = next(filter(None, map(shutil.which, BROWSERS)), None)
-        running = playwright.chromium.launch(executable_path=path, args=list(QUIET))
-        yield running
-        running.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import io
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from jobs.host import Host
 from jobs.runner import Runner
@@ -21,11 +20,6 @@ from scenehf.worker import WORKFLOWS
 expect.set_options(timeout=15_000)  # ms: two busy cores are slow
 
 UNITS = "tests.scenehf.ui.units:units"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-QUIET = (
-    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 QUICK, ENDLESS, SLOW = 5, 210, 255  # red of the top left pixel, see units.py
 
@@ -104,15 +98,6 @@ def at_public(shelf: Store, tmp_path: Path) -> Iterator[str]:
     screens = Screens(shelf, tmp_path / "public-uploads", public=True)
     yield screens.serve(None).url.rstrip("/")
     screens.close()
-
-
-@pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        path = next(filter(None, map(shutil.which, BROWSERS)), None)
-        running = playwright.chromium.launch(executable_path=path, args=list(QUIET))
-        yield running
-        running.close()
 
 
 class Trouble(list[str]):
