@@ -13,7 +13,7 @@ from jobs.errors import JobsError
 from jobs.job import Event, Job
 from jobs.store import Store
 from models.errors import ModelError
-from scenehf.errors import SceneError
+from scenehf.errors import BadPicture, NotPossible, SceneError
 from scenehf.settings import BadSettings, Settings, load
 
 VERBS = ("layers", "gaze", "jobs", "models", "doctor")
@@ -31,6 +31,9 @@ def main(argv: Sequence[str]) -> int:
     try:
         code: int = import_module(f"scenehf.cli.{args.verb}").run(args, load(**vars(flags)))
         return code
+    except (BadPicture, NotPossible) as error:
+        print(error, file=sys.stderr)
+        return 2
     except (SceneError, ModelError, JobsError, BadSettings) as error:
         print(error, file=sys.stderr)
         return 1
@@ -83,6 +86,15 @@ def _verbs(argv: Sequence[str]) -> argparse.ArgumentParser:
     for verb in asked:
         import_module(f"scenehf.cli.{verb}").add(subparsers)
     return parser
+
+
+def folder(path: Path) -> Path:
+    """`path` as a folder that is there; NotPossible where it cannot be made."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NotPossible(f"{path} cannot be written: {error.strerror}. Choose another folder.") from None
+    return path
 
 
 def follow(store: Store, job: Job) -> Job:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from jobs.job import Job
 from jobs.store import Store
-from scenehf.cli import follow
-from scenehf.errors import BadPicture, NotPossible
+from scenehf.cli import folder, follow
+from scenehf.errors import NotPossible
 from scenehf.settings import Settings
 from scenehf.worker import build
 from scenehf.workflows import gaze
@@ -45,26 +45,19 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Exit 0 with all files written, 2 for bad input (also where no face is found), 1 if the job failed."""
-    try:
-        params = gaze.checked(
-            {
-                "grid": args.grid,
-                "mobile": args.mobile_grid,
-                "cell": args.cell,
-                "engine": args.engine,
-                "cutout": args.cutout,
-                "face": _share(args.portrait, args.face) if args.face else None,
-            }
-        )
-        args.out.mkdir(parents=True, exist_ok=True)
-        services = build(settings)
-        job = gaze.create(services.store, args.portrait, args.portrait.name, params=params)
-    except (BadPicture, NotPossible) as error:
-        print(error, file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"{args.out} cannot be written: {error.strerror}. Choose another folder.", file=sys.stderr)
-        return 2
+    params = gaze.checked(
+        {
+            "grid": args.grid,
+            "mobile": args.mobile_grid,
+            "cell": args.cell,
+            "engine": args.engine,
+            "cutout": args.cutout,
+            "face": _share(args.portrait, args.face) if args.face else None,
+        }
+    )
+    folder(args.out)
+    services = build(settings)
+    job = gaze.create(services.store, args.portrait, args.portrait.name, params=params)
     with services:
         job = follow(services.store, job)
         if job.state != "succeeded":
@@ -92,8 +85,8 @@ def _refused(store: Store, job: Job) -> int:
     return 2 if failed is not None and failed.key == gaze.PORTRAIT else 1
 
 
-def _copy(store: Store, job: Job, folder: Path) -> None:
+def _copy(store: Store, job: Job, out: Path) -> None:
     step = next(step for step in store.chosen_steps(job.id) if step.key == gaze.SITE)
     for name in step.result["files"]:
-        shutil.copyfile(store.path(job.id, asset_name(gaze.SITE, step.attempt, name)), folder / name)
-    print(f"Wrote {folder}. Open {folder / 'index.html'}")
+        shutil.copyfile(store.path(job.id, asset_name(gaze.SITE, step.attempt, name)), out / name)
+    print(f"Wrote {out}. Open {out / 'index.html'}")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from jobs.job import Job
 from jobs.store import Store
-from scenehf.cli import follow
-from scenehf.errors import BadPicture, NotPossible
+from scenehf.cli import folder, follow
+from scenehf.errors import NotPossible
 from scenehf.layers.plan import ExtractStep, Plan, arrange, fresh_id, separated
 from scenehf.pixels import open_image
 from scenehf.settings import Settings
@@ -38,19 +38,12 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Exit 0 with all files written (also where steps need review), 2 for bad input, 1 if the job failed."""
-    try:
-        plan = _plan(args.photo, args.box) if args.box else None
-        order = EVERYTHING.model_copy(update={"edges": args.edges})
-        params = Params(plan=plan, planner=args.planner, headless=True, confirmed=True, export=order)
-        args.out.mkdir(parents=True, exist_ok=True)
-        services = build(settings)
-        job = actions.create(services.store, args.photo, args.photo.name, params=params)
-    except (BadPicture, NotPossible, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"{args.out} cannot be written: {error.strerror}. Choose another folder.", file=sys.stderr)
-        return 2
+    plan = _plan(args.photo, args.box) if args.box else None
+    order = EVERYTHING.model_copy(update={"edges": args.edges})
+    params = Params(plan=plan, planner=args.planner, headless=True, confirmed=True, export=order)
+    folder(args.out)
+    services = build(settings)
+    job = actions.create(services.store, args.photo, args.photo.name, params=params)
     with services:
         job = follow(services.store, job)
         if job.state != "succeeded":
@@ -87,12 +80,12 @@ def _plan(photo: Path, boxes: list[str]) -> Plan:
     return separated(arrange("", list(steps)))
 
 
-def _copy(store: Store, job: Job, folder: Path) -> None:
+def _copy(store: Store, job: Job, out: Path) -> None:
     step = actions.chosen(store, job.id, EXPORT)
     prefix = asset_name(EXPORT, step.attempt, "")
     for asset in store.assets(job.id):
         if asset.name.startswith(prefix):
-            target = folder / asset.name.removeprefix(prefix)
+            target = out / asset.name.removeprefix(prefix)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(store.path(job.id, asset.name), target)
-    print(f"Wrote {folder}")
+    print(f"Wrote {out}")

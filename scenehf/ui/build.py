@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,10 +63,10 @@ class Screens:
             Endpoints(store, watch, self._limits, public=public).declare()
 
     def serve(self, port: int | None, *, share: bool = False, browser: bool = False) -> Served:
-        """Serve on 127.0.0.1 (a Space: where it wants it) and return at once. port None: the next free one."""
+        """Serve on 127.0.0.1 (a Space: where it wants it) and return at once. port None: any free one."""
         self.blocks.queue(default_concurrency_limit=4, max_size=MAX_QUEUED)
         _, url, share_url = self.blocks.launch(
-            server_port=port,
+            server_port=port or _free_port(),
             share=share,
             inbrowser=browser,
             prevent_thread_lock=True,
@@ -104,6 +105,13 @@ def _remember(blocks: gr.Blocks, *panels: gr.HTML) -> None:
     for panel in panels:
         panel.opened(opened, None, kept, queue=False, api_visibility="private", show_progress="hidden")
     blocks.load(reopen, kept, panels[0], queue=False, api_visibility="private", show_progress="hidden")
+
+
+def _free_port() -> int:
+    """One that nobody else is given at the same time, as can happen where ports are tried in turn."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def _empty(uploads: Path) -> None:

@@ -11,7 +11,7 @@ from scenehf.export.gaze_site import ZIP
 from scenehf.gaze.site import CONTACT, FILM
 from scenehf.ui.images import SIDES, png_size, url_of
 from scenehf.workflows import gaze
-from scenehf.workflows.making import FINISHED, asset_name
+from scenehf.workflows.making import FINISHED, SOURCE, asset_name
 
 PAGE, ABOUT = "index.html", "metadata.json"
 FIRST = (ZIP, FILM, CONTACT)  # files that most people want; the others are single parts of the page
@@ -25,8 +25,8 @@ def describe(store: Store, job: Job) -> Json:
     attempts = store.steps(job.id)
     chosen = {step.key: step for step in attempts if step.chosen}
     assets = {asset.name: asset for asset in store.assets(job.id)}
-    width, height = png_size(store.path(job.id, gaze.SOURCE))
-    photo = assets[gaze.SOURCE]
+    width, height = png_size(store.path(job.id, SOURCE))
+    photo = assets[SOURCE]
     failed = next((step for step in chosen.values() if step.state == "failed"), None)
     return {
         "phase": _phase(job, failed),

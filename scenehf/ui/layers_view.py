@@ -12,8 +12,8 @@ from scenehf.pixels import slug
 from scenehf.ui.images import SIDES, png_size, url_of
 from scenehf.workflows import actions
 from scenehf.workflows.estimate import seconds_to_go
-from scenehf.workflows.extract import EXPORT, PLAN, SCENE, SOURCE, ExportOrder
-from scenehf.workflows.making import FINISHED, asset_name
+from scenehf.workflows.extract import EXPORT, PLAN, SCENE, ExportOrder
+from scenehf.workflows.making import FINISHED, SOURCE, asset_name
 
 SMALL, LARGE = SIDES
 FIXED = {PLAN: ("Reading the photo", "plan"), SCENE: ("Put together", "scene")}
@@ -39,7 +39,7 @@ def describe(store: Store, job: Job) -> Json:
     return {
         "phase": _phase(job, plan, params.confirmed),
         "summary": plan.scene if plan else "",
-        "plan": plan.model_dump(mode="json") if plan else None,
+        "planned": plan is not None,
         "photo": pictures.photo() | {"width": width, "height": height},
         "engine": {"title": engine.title, "inputs": engine.retries_with},
         # What is done on this machine costs nothing.

@@ -1,8 +1,9 @@
 """What the tabs that take a photo share: files that a browser uploaded, examples as buttons, the name of a job."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from jobs.job import Job
 from jobs.store import Store
 from scenehf.errors import NotPossible
 from scenehf.ui.images import EXAMPLE, EXAMPLES
@@ -18,6 +19,15 @@ def uploaded(uploads: Path, path: str) -> Path:
     return real
 
 
+def job_of(uploads: Path, path: str, create: Callable[[Path], Job]) -> Job:
+    """A job of a file that the browser uploaded. The store keeps its bytes; the upload goes."""
+    photo = uploaded(uploads, path)
+    try:
+        return create(photo)
+    finally:
+        photo.unlink(missing_ok=True)
+
+
 def rename(store: Store, job_id: str, title: str) -> None:
     """Give a job the name that a person typed."""
     kept = title.strip()[:TITLE]
@@ -26,10 +36,12 @@ def rename(store: Store, job_id: str, title: str) -> None:
     store.set_title(job_id, kept)
 
 
-def example_buttons(names: Iterable[str]) -> str:
-    """Shipped photos as buttons, in HTML. Names and addresses are constants of ours."""
-    return "".join(
+def start_screen(template: str, examples: Iterable[str], *, public: bool) -> str:
+    """`template` with where a photo goes, and with shipped photos as buttons. Names and addresses are constants."""
+    where = "It goes to the machine that runs this app." if public else "It stays on this machine."
+    buttons = "".join(
         f'<button type="button" class="shf-example" data-name="{name}">'
         f'<img src="{EXAMPLE}/{name}" alt="" loading="lazy"><span>{EXAMPLES[name]}</span></button>'
-        for name in names
+        for name in examples
     )
+    return template.replace("<!--where-->", where).replace("<!--examples-->", buttons)

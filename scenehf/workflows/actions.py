@@ -26,16 +26,15 @@ from scenehf.layers.plan import (
     without,
 )
 from scenehf.layers.planners import PLANNERS
-from scenehf.pixels import HOME, Limits, composite, encode_png, open_image, thumbnail
+from scenehf.pixels import HOME, Limits, composite, open_image
 from scenehf.scene import Layer, Pixels, Scene
-from scenehf.workflows.extract import KIND, SOURCE, ExportOrder, Params, Redo
+from scenehf.workflows.extract import KIND, ExportOrder, Params, Redo
+from scenehf.workflows.making import SOURCE, THUMB, photo_assets
 
 Box = tuple[float, float, float, float]
 Point = tuple[float, float, Literal[0, 1]]
 
 BUSY = ("running", "queued")
-THUMB = "thumb.png"
-THUMBNAIL_SIDE = 360
 
 
 def create(
@@ -55,11 +54,7 @@ def create(
     if source.alpha is not None and source.alpha.min() < 255:
         pixels = _on_white(source.pixels, source.alpha)
         notices.append("The transparent parts of the picture are filled with white.")
-    assets = [
-        ("original", photo, "application/octet-stream"),
-        (SOURCE, encode_png(pixels), "image/png"),
-        (THUMB, encode_png(thumbnail(pixels, THUMBNAIL_SIDE)), "image/png"),
-    ]
+    assets = photo_assets(photo, pixels)
     job = store.create_job(KIND, wanted.model_dump(mode="json"), title=wanted.name, assets=assets)
     for notice in notices:
         store.append(job.id, "log", {"text": notice})

@@ -16,10 +16,9 @@ from scenehf.layers.engines import ENGINES
 from scenehf.layers.plan import ExtractStep, Plan, PlateStep, StepId
 from scenehf.settings import Settings
 from scenehf.workflows.layer_units import LayerUnits
-from scenehf.workflows.making import FINISHED, Files, Maker, Task, Unit, asset_name
+from scenehf.workflows.making import FINISHED, SOURCE, Files, Maker, Task, Unit, asset_name
 
 KIND = "layers.extract"
-SOURCE = "source.png"
 PLAN, SCENE, EXPORT = "plan", "scene", "export"  # keys of the steps that no planner writes
 
 

@@ -16,18 +16,17 @@ from jobs.store import Store
 from scenehf.errors import NotPossible
 from scenehf.gaze.grid import DESKTOP, LARGEST, MOBILE, SMALLEST
 from scenehf.gaze.sprites import largest_cell
-from scenehf.pixels import HOME, Limits, encode_png, open_image, thumbnail
-from scenehf.workflows.making import Files, Maker, Task, asset_name
+from scenehf.pixels import HOME, Limits, encode_png, open_image
+from scenehf.workflows.making import SOURCE, Files, Maker, Task, asset_name, photo_assets
 
 KIND = "gaze.grid"
-SOURCE, ALPHA, THUMB = "source.png", "alpha.png", "thumb.png"
+ALPHA = "alpha.png"
 PORTRAIT, SITE = "portrait", "site"  # keys of steps
 ENGINES = {"mesh": "mesh-portrait"}  # what a person calls an engine -> its model
 FIRST = 5  # cells of the first stretch: the corners and the centre, to be looked at at once
 STRETCH = 60  # cells of the others
 PREPARED, DRAWN = 0.1, 0.55  # of the whole run, when the portrait is ready and when all cells are there
 SMALLEST_CELL, LARGEST_CELL = 64, 1024  # px
-THUMBNAIL_SIDE = 360
 
 
 class Params(BaseModel):
@@ -75,11 +74,7 @@ def create(
 ) -> Job:
     """Open the portrait through the one door and queue its job. Raises BadPicture."""
     source = open_image(photo, limits=limits)
-    assets: list[tuple[str, bytes | Path, str]] = [
-        ("original", photo, "application/octet-stream"),
-        (SOURCE, encode_png(source.pixels), "image/png"),
-        (THUMB, encode_png(thumbnail(source.pixels, THUMBNAIL_SIDE)), "image/png"),
-    ]
+    assets = photo_assets(photo, source.pixels)
     if source.alpha is not None and source.alpha.min() < 255:
         assets.append((ALPHA, encode_png(source.alpha), "image/png"))
     title = Path(name).name[:200] or "portrait"

@@ -18,8 +18,8 @@ from scenehf.gaze.grid import Cell
 from scenehf.gaze.prepare import Portrait
 from scenehf.pixels import decode_png, encode_png, thumbnail
 from scenehf.work import Part
-from scenehf.workflows.gaze import ENGINES, THUMBNAIL_SIDE
-from scenehf.workflows.making import Files, Reply, Unit
+from scenehf.workflows.gaze import ENGINES
+from scenehf.workflows.making import THUMBNAIL_SIDE, Files, Reply, Unit
 
 FILM_DONE, SHEETS_DONE = 0.3, 0.9  # of the last step
 

@@ -22,9 +22,8 @@ from scenehf.layers.planners import PLANNERS
 from scenehf.layers.validate import Check, check_cut, check_plate, worst
 from scenehf.pixels import decode_png, encode_png, thumbnail, trim
 from scenehf.scene import Pixels
-from scenehf.workflows.making import Files, Reply, Unit
+from scenehf.workflows.making import THUMBNAIL_SIDE, Files, Reply, Unit
 
-THUMBNAIL_SIDE = 360
 PREVIEW_SIDE = 900
 
 

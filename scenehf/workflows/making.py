@@ -14,11 +14,15 @@ from jobs.errors import HostCrashed, Paused, UnitFailed, describe
 from jobs.job import Step as Attempt
 from models.errors import ModelError
 from models.requests import Run
+from scenehf.pixels import encode_png, thumbnail
+from scenehf.scene import Pixels
 
 Files = dict[str, Path]
 Reply = tuple[dict[str, Any], dict[str, bytes]]
 Unit = Callable[[dict[str, Any], Files, Run], Reply]
 
+SOURCE, THUMB = "source.png", "thumb.png"  # assets of every job of a photo
+THUMBNAIL_SIDE = 360
 FINISHED = ("done", "accepted")
 STATES: dict[str, Literal["done", "needs_review", "failed"]] = {
     "pass": "done",
@@ -36,6 +40,15 @@ MIMES = {
     "js": "text/javascript",
     "json": "application/json",
 }
+
+
+def photo_assets(photo: bytes | Path, pixels: Pixels) -> list[tuple[str, bytes | Path, str]]:
+    """What every job of a photo keeps: the file as it came, its `pixels` (H, W, 3 uint8) as PNG, and a thumbnail."""
+    return [
+        ("original", photo, "application/octet-stream"),
+        (SOURCE, encode_png(pixels), "image/png"),
+        (THUMB, encode_png(thumbnail(pixels, THUMBNAIL_SIDE)), "image/png"),
+    ]
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ from scenehf.layers import recompose
 from scenehf.layers.validate import check_recomposition, worst
 from scenehf.pixels import composite, decode_png, encode_png, thumbnail
 from scenehf.scene import Layer, Pixels, Scene
-from scenehf.workflows.layer_units import THUMBNAIL_SIDE
-from scenehf.workflows.making import Files, Reply
+from scenehf.workflows.making import THUMBNAIL_SIDE, Files, Reply
 
 
 def assemble(params: dict[str, Any], files: Files, run: Run) -> Reply:

@@ -78,7 +78,8 @@ def test_parts_scale_and_nest(context: Context):
     assert context.has("a") and half.read("a") == b"x" and half.path("a").is_file()
 
 
-def test_previews_replace_each_other_and_are_rare(context: Context):
+def test_previews_replace_each_other_and_are_rare(context: Context, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("jobs.context.PREVIEW_GAP", 30)  # s, longer than encoding one takes anywhere
     picture = Image.new("RGBA", (2000, 1000), (255, 0, 0, 128))
     for _ in range(5):
         context.preview(picture)
@@ -88,7 +89,7 @@ def test_previews_replace_each_other_and_are_rare(context: Context):
     shown = Image.open(io.BytesIO(context.read("preview")))
     assert (shown.size, shown.mode) == ((768, 384), "RGBA")
     first = context.path("preview")
-    time.sleep(0.5)
+    monkeypatch.setattr("jobs.context.PREVIEW_GAP", 0)
     context.preview(b"\xff\xd8\xff jpeg, more or less")
     assert told(context, "preview")[-1]["mime"] == "image/jpeg"
     assert not first.exists()

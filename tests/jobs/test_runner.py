@@ -284,7 +284,7 @@ from jobs.store import Store
 from tests.jobs.test_runner import step
 def work(context):
     for number in range(20):
-        step(context, f"s{number}", lambda: time.sleep(0.1))
+        step(context, f"s{number}", lambda: time.sleep(60 if number == int(sys.argv[2]) else 0.1))
 runner = Runner(Store(Path(sys.argv[1]), free_min=0, ballast=0), {"edit": work})
 runner.start()
 print("started", flush=True)
@@ -293,9 +293,10 @@ runner.stop()
 """
 
 
-def run_process(store: Store) -> "subprocess.Popen[str]":
+def run_process(store: Store, stuck: int = -1) -> "subprocess.Popen[str]":
+    """A process that runs jobs of twenty steps. stuck: the step that it does not come to the end of."""
     process = subprocess.Popen(
-        [sys.executable, "-c", PROCESS, str(store.root)],
+        [sys.executable, "-c", PROCESS, str(store.root), str(stuck)],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
@@ -305,12 +306,12 @@ def run_process(store: Store) -> "subprocess.Popen[str]":
 
 def test_after_kill_9_a_waiting_process_takes_over_and_no_step_is_done_twice(store: Store):
     job = store.create_job("edit", {})
-    first = run_process(store)
+    first = run_process(store, stuck=5)
     until(store, job, "running")
     second = run_process(store)
     lane = Lane(store.root)
     assert lane.holder() == first.pid
-    while sum(each.state == "done" for each in store.steps(job.id)) < 4:
+    while sum(each.state == "done" for each in store.steps(job.id)) < 5:
         time.sleep(0.01)
     first.send_signal(signal.SIGKILL)
     killed = time.monotonic()

@@ -2,33 +2,21 @@
 
 import io
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from scenehf.export import parallax
 from scenehf.scene import Layer, Scene
 from tests.scenehf.scenes import NAMES, flat_scene, small_scene
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SHIFTS = """[...document.querySelectorAll('#stage img')].map((image) => {
   const at = new DOMMatrix(getComputedStyle(image).transform); return [at.e, at.f];
 })"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=next(filter(None, map(shutil.which, BROWSERS)), None), args=["--no-sandbox"]
-        )
-        yield running
-        running.close()
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ function followJob(tab, { onOpen, onView, onPreview }) {
   let round = 0; // grows with every job opened: an answer for an earlier one is dropped
   let view = null;
   let wake = () => {};
+  let acting = Promise.resolve(); // the last act that was asked for
 
   function say(sentence) {
     alertBox.hidden = !sentence;
@@ -141,13 +142,19 @@ function followJob(tab, { onOpen, onView, onPreview }) {
     onView(view);
   }
 
-  /** False where it was refused or not heard. */
-  async function act(verb, given = {}) {
+  /** One act after the other, each on what the one before left. The server's answer; null where it was refused. */
+  function act(verb, given = {}) {
+    const job = self.job;
+    acting = acting.then(() => send(verb, job, given));
+    return acting;
+  }
+
+  async function send(verb, job, given) {
     say("");
-    const answer = await ask("act", verb, self.job, given).catch(() => ({ error: SILENT }));
+    const answer = await ask("act", verb, job, given).catch(() => ({ error: SILENT }));
     say(answer.error);
     wake();
-    return !answer.error;
+    return answer.error ? null : answer;
   }
 
   const heldElsewhere = (id) => [...document.querySelectorAll("[data-follows]")].some((other) => other.dataset.follows === id);

@@ -180,23 +180,20 @@ function empty(shown) {
 
 // --- acting ---------------------------------------------------------------------------------------------------
 
-// What takes back what changes a step: its present attempt and the plan as it is.
+// What is taken back by the plan as it was, and what also by the attempt that was chosen.
 const STEP_ACTS = ["retry", "rematte", "refine", "plate_retry", "choose"];
 const PLAN_ACTS = ["edit", "add", "remove", "reorder"];
 
-function inverse(verb, given) {
-  if (PLAN_ACTS.includes(verb)) return ["plan", { plan: view.plan }];
-  if (!STEP_ACTS.includes(verb)) return null;
-  const { attempt, layer, whole } = view.steps.find((step) => step.key === given.key);
-  return layer || whole ? ["choose", { key: given.key, attempt, plan: view.plan }] : null;
-}
-
 /** False where it was refused or not heard. */
 async function act(verb, given = {}) {
-  const back = inverse(verb, given);
+  const before = STEP_ACTS.includes(verb) && view.steps.find((step) => step.key === given.key);
   const done = await followed.act(verb, given);
-  if (done && back) undone.push(back);
-  return done;
+  if (!done) return false;
+  if (PLAN_ACTS.includes(verb)) undone.push(["plan", { plan: done.was }]);
+  if (before && (before.layer || before.whole)) {
+    undone.push(["choose", { key: given.key, attempt: before.attempt, plan: done.was }]);
+  }
+  return true;
 }
 
 async function undo() {

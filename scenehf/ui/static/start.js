@@ -6,7 +6,7 @@ function startScreen({ onJob, say, options = () => [] }) {
   const drop = find(".shf-drop");
   const input = find("input[type=file]");
   const title = find(".shf-drop-title");
-  const whole = find(".shf-layers");
+  const whole = find(".shf-tab");
   const asks = title.textContent;
   let busy = false;
 

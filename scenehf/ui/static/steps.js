@@ -61,7 +61,7 @@ function stepsScreen({ onSelect, onAct, onTool, onLook, onCompare }) {
       });
     }
     setText(count, extractions.length ? `${extractions.length} ${extractions.length === 1 ? "layer" : "layers"}, front to back` : "");
-    add.hidden = !(idle && view.plan);
+    add.hidden = !(idle && view.planned);
   }
 
   // --- order ---------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from jobs.store import Store
 from scenehf.errors import NotPossible
 from scenehf.pixels import Limits
 from scenehf.ui.images import EXAMPLES, example_path
-from scenehf.ui.photos import example_buttons, rename, uploaded
+from scenehf.ui.photos import job_of, rename, start_screen
 from scenehf.ui.refusals import NOT_OURS, told
 from scenehf.ui.theme import read
 from scenehf.ui.watch import Watch
@@ -36,7 +36,11 @@ def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: 
 
     def create(message: Message) -> Json:
         path, name, options = message
-        return told(lambda: {"job": _create(store, uploads, limits, str(path), str(name), options).id})
+
+        def of(photo: Path) -> Job:
+            return gaze.create(store, photo, str(name), params=gaze.checked(options), limits=limits)
+
+        return told(lambda: {"job": job_of(uploads, str(path), of).id})
 
     def example(message: Message) -> Json:
         name, options = message
@@ -46,25 +50,14 @@ def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: 
         verb, job_id, given = str(message[0]), str(message[1]), dict(message[2])
         return told(lambda: _act(store, verb, job_id, given))
 
-    where = "It goes to the machine that runs this app." if public else "It stays on this machine."
-    template = read("gaze.html").replace("<!--where-->", where)
     return gr.HTML(
         None,
-        html_template=template.replace("<!--examples-->", example_buttons(FACES)),
+        html_template=start_screen(read("gaze.html"), FACES, public=public),
         js_on_load=read(*SCRIPTS),
         server_functions=[poll, create, example, act],
         apply_default_css=False,
         elem_id="gaze",
     )
-
-
-def _create(store: Store, uploads: Path, limits: Limits, path: str, name: str, options: Json) -> Job:
-    """A job of a file that the browser uploaded. The store keeps its bytes; the upload goes."""
-    photo = uploaded(uploads, path)
-    try:
-        return gaze.create(store, photo, name, params=gaze.checked(options), limits=limits)
-    finally:
-        photo.unlink(missing_ok=True)
 
 
 def _example(store: Store, name: str, options: Json) -> Job:

@@ -12,7 +12,7 @@ from scenehf.errors import NotPossible
 from scenehf.layers.engines import ENGINES
 from scenehf.pixels import Limits
 from scenehf.ui.images import EXAMPLES, example_path
-from scenehf.ui.photos import example_buttons, rename, uploaded
+from scenehf.ui.photos import job_of, rename, start_screen, uploaded
 from scenehf.ui.refusals import NOT_OURS, told
 from scenehf.ui.theme import read
 from scenehf.ui.watch import Watch
@@ -39,7 +39,12 @@ def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: 
         return watch.poll(str(message[0]), int(message[1]))
 
     def create(message: Message) -> Json:
-        return told(lambda: {"job": _create(store, uploads, limits, *map(str, message)).id})
+        path, name = map(str, message)
+
+        def of(photo: Path) -> Job:
+            return actions.create(store, photo, name, limits=limits)
+
+        return told(lambda: {"job": job_of(uploads, path, of).id})
 
     def example(message: Message) -> Json:
         name = str(message[0])
@@ -51,15 +56,9 @@ def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: 
         verb, job_id, given = str(message[0]), str(message[1]), dict(message[2])
         return told(lambda: _act(store, uploads, verb, job_id, given))
 
-    where = "It goes to the machine that runs this app." if public else "It stays on this machine."
-    template = (
-        read("layers.html")
-        .replace("<!--where-->", where)
-        .replace("<!--examples-->", example_buttons(EXAMPLES))
-    )
     return gr.HTML(
         None,
-        html_template=template,
+        html_template=start_screen(read("layers.html"), EXAMPLES, public=public),
         js_on_load=read(*SCRIPTS),
         server_functions=[poll, create, example, act],
         apply_default_css=False,
@@ -67,29 +66,19 @@ def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: 
     )
 
 
-def _create(store: Store, uploads: Path, limits: Limits, path: str, name: str) -> Job:
-    """A job of a file that the browser uploaded. The store keeps its bytes; the upload goes."""
-    photo = uploaded(uploads, path)
-    try:
-        return actions.create(store, photo, name, limits=limits)
-    finally:
-        photo.unlink(missing_ok=True)
-
-
 def _act(store: Store, uploads: Path, verb: str, job_id: str, given: Json) -> Json:
-    """One act of a person on a job."""
+    """One act of a person on a job. Answers with the plan as it was, for the page to take the act back."""
+    plan = actions.params_of(store.job(job_id)).plan
     if verb in EDITS:
         EDITS[verb](store, job_id, given)
         _apply(store, job_id)
     elif verb == "refine":
         _refine(store, uploads, job_id, given)
-    elif verb == "duplicate":
-        return {"job": actions.duplicate(store, job_id).id}
     elif verb in ACTS:
         ACTS[verb](store, job_id, given)
     else:
         raise NotPossible(NOT_OURS)
-    return {}
+    return {"was": plan.model_dump(mode="json") if plan else None}
 
 
 def _edit(store: Store, job_id: str, given: Json) -> None:

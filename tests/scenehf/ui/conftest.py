@@ -4,6 +4,7 @@ import io
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -46,11 +47,19 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
 @pytest.fixture(scope="package")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Store]]:
     """(address, store) of one server for all tests of the screens."""
+    with serving(tmp_path_factory.mktemp("screens"), UNITS) as address_and_store:
+        yield address_and_store
+
+
+@contextmanager
+def serving(data: Path, units: str) -> Iterator[tuple[str, Store]]:
+    """(address, store) of a server over this data folder, whose worker process has these units."""
     before = dict(os.environ)
-    settings = load(data=tmp_path_factory.mktemp("screens"))
+    settings = load(data=data)
+    os.environ["SCENEHF_HOME"] = str(data)  # for the worker process
     from scenehf.ui.build import Screens
 
-    store, host = Store(settings.store), Host(UNITS)
+    store, host = Store(settings.store), Host(units)
     runner = Runner(store, WORKFLOWS, host)
     runner.start()
     screens = Screens(store, settings.uploads)

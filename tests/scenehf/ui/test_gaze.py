@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import zipfile
 
 import pytest
@@ -11,13 +10,8 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 from playwright.sync_api import expect
 
-from jobs.host import Host
-from jobs.runner import Runner
-from jobs.store import Store
-from scenehf.settings import load
-from scenehf.worker import WORKFLOWS
 from scenehf.workflows import gaze
-from tests.scenehf.ui.conftest import DESKTOP, PHONE, eventually
+from tests.scenehf.ui.conftest import DESKTOP, PHONE, eventually, serving
 from tests.scenehf.ui.steps import job_of
 from tests.scenehf.ui.test_access import narrow, serious
 
@@ -29,25 +23,11 @@ SLOW = 60_000  # ms: a grid on two busy cores
 @pytest.fixture(scope="module")
 def served(tmp_path_factory, weights_dir):
     """(address, store) of a server whose worker process has the real units."""
-    before = dict(os.environ)
     data = tmp_path_factory.mktemp("gaze")
     (data / "weights").mkdir()
     (data / "weights" / "starter").symlink_to(weights_dir / "starter")
-    settings = load(data=data)
-    os.environ["SCENEHF_HOME"] = str(data)  # for the worker process
-    from scenehf.ui.build import Screens
-
-    store, host = Store(settings.store), Host("scenehf.worker:units")
-    runner = Runner(store, WORKFLOWS, host)
-    runner.start()
-    screens = Screens(store, settings.uploads)
-    yield screens.serve(None).url.rstrip("/"), store
-    screens.close()
-    runner.stop()
-    host.close()
-    store.close()
-    os.environ.clear()
-    os.environ.update(before)
+    with serving(data, "scenehf.worker:units") as address_and_store:
+        yield address_and_store
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ def tab_to(page, wanted, most=60):
 
 def test_from_photo_to_files_by_keyboard_alone(new_page, url, store, photos):
     page = new_page(url)
+    page.on("filechooser", lambda _: None)  # the browser needs a moment to learn that somebody waits for one
     tab_to(page, ".shf-drop input")
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")

@@ -12,8 +12,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from jobs.store import Store
-from scenehf.workflows.extract import SOURCE
-from scenehf.workflows.making import asset_name
+from scenehf.workflows.making import SOURCE, asset_name
 from tests.scenehf.ui.conftest import DESKTOP, QUICK, Trouble, eventually
 from tests.scenehf.ui.steps import job_of, wait_for
 
