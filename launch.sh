@@ -173,7 +173,7 @@ run_tests() {
     step "$bin/mypy"
     step "$bin/lint-imports" --no-logo --cache-dir "$VENV/.cache/import_linter"
     wait
-    step "$PYTHON" -m pytest -n 2 --dist loadfile "$@"
+    step "$PYTHON" -m pytest -n 3 --dist loadfile --no-loadscope-reorder "$@"
     [ -z "$FAILED" ] || die "Failed:$FAILED"
 }
 

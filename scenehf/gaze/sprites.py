@@ -6,6 +6,7 @@ The cells live on the sheets from the start: 900 cells of 512 px are 700 MB, and
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from io import BytesIO
+from threading import Lock
 
 import numpy as np
 from PIL import Image as Pictures
@@ -126,10 +127,13 @@ def encoded(atlas: Atlas, mobile: int, run: Run, *, release: bool = False) -> It
     jobs = [(f"q{number}_{grid.MOBILE}.webp", small, number) for number in range(4)]
     jobs += [(f"q{number}.webp", large, number) for number in range(4)]
 
+    copying = Lock()  # the copy that Pillow takes is a third larger than the sheet: one at a time
+
     def one(sheets: list[Image], number: int) -> bytes:
-        picture = Pictures.fromarray(sheets[number])
-        if release:
-            sheets[number] = NOTHING
+        with copying:
+            picture = Pictures.fromarray(sheets[number])
+            if release:
+                sheets[number] = NOTHING
         return _webp(picture)
 
     with ThreadPoolExecutor(ENCODERS) as pool:
