@@ -55,11 +55,6 @@ def pytest_configure(config: pytest.Config) -> None:
         sys.modules["sitecustomize"] = guard
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The screens first: their files take longest, and a process alone with one of them at the end is waited for."""
-    items.sort(key=lambda item: "/ui/" not in item.nodeid and "/gaze/" not in item.nodeid)
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
     """In CI a skipped test is a failed one: what is missing has to be installed."""
