@@ -6,6 +6,7 @@ speed, beside a peer in the same run: as many bare remaps, and a bare encoding o
 """
 
 import argparse
+import os
 import resource
 import sys
 import time
@@ -234,7 +235,7 @@ def main() -> None:
     side, mobile = (7, 5) if asked.quick else (grid.DESKTOP, grid.MOBILE)
     sizes = (256,) if asked.quick else (512, 256)
     portraits = PORTRAITS[:1] if asked.quick else PORTRAITS
-    pool = Pool(Host(weights=asked.weights))
+    pool = Pool(Host(weights=asked.weights, threads=os.cpu_count() or 1))
     made(photo(PORTRAITS[0]), 3, 3, 64, pool)  # what is imported at first use is no part of any figure
     missed = 0
     if not asked.quick:

@@ -90,18 +90,16 @@ class Atlas(Mapping[Cell, Image]):
         quadrant, size = grid.quadrants(mobile)[number], mobile_cell(self.size, mobile)
         # Averaging areas takes five times as long, and pays only where many pixels become one.
         method = cv2.INTER_CUBIC if 2 * size[0] >= self.size[0] else cv2.INTER_AREA
-        rows = [
-            np.hstack(
-                [
-                    self[kept[row], kept[column]]
-                    if size == self.size
-                    else cv2.resize(self[kept[row], kept[column]], size, interpolation=method)
-                    for column in range(*quadrant.columns)
-                ]
+        (width, height), (top, left) = size, (quadrant.rows[0], quadrant.columns[0])
+        rows, columns = quadrant.rows[1] - top, quadrant.columns[1] - left
+        sheet = np.empty((rows * height, columns * width, self.channels), np.uint8)
+        for row, column in quadrant.cells:
+            cell = self[kept[row], kept[column]]
+            y, x = (row - top) * height, (column - left) * width
+            sheet[y : y + height, x : x + width] = (
+                cell if size == self.size else cv2.resize(cell, size, interpolation=method)
             )
-            for row in range(*quadrant.rows)
-        ]
-        return np.vstack(rows)
+        return sheet
 
 
 def encode(image: Image) -> bytes:

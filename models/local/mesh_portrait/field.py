@@ -95,9 +95,11 @@ class Motion:
     def __init__(self, head: Head, alpha: Alpha | None, lids: tuple[Lid, ...]) -> None:
         width, height = head.size
         self._head = head
-        self._x, self._y = head.x - head.pivot[0], head.y - head.pivot[1]
-        self._depth = head.depth - head.pivot[2]
-        self._near = head.focal / (head.focal + self._depth)
+        places = (head.x - head.pivot[0], head.y - head.pivot[1], head.depth - head.pivot[2])
+        # (3, n): the surface about its pivot; (n, 2): where it is seen.
+        self._surface = np.stack([np.asarray(axis, np.float32).ravel() for axis in places])
+        near = head.focal / (head.focal + self._surface[2])
+        self._flat = np.ascontiguousarray((self._surface[:2] * near).T, np.float32)
         self._step = np.array([width / GRID, height / GRID], np.float32)
         i = np.arange(GRID, dtype=np.float32)
         self._cells = np.dstack(np.meshgrid(i, i))
@@ -120,15 +122,15 @@ class Motion:
         roll = np.radians(np.clip(pose.roll, -MOST_ROLL, MOST_ROLL))
         # rows of Rz(roll) Rx(pitch) Ry(yaw), in picture axes: x right, y down, z away
         turn = _about_z(roll) @ _about_x(pitch) @ _about_y(yaw)
-        x, y, z = (
-            (float(a) * self._x + float(b) * self._y + float(c) * self._depth).astype(np.float32)
-            for a, b, c in turn
-        )
+        x, y, z = turn.astype(np.float32) @ self._surface
         near = self._head.focal / (self._head.focal + z)
-        moved = np.empty((GRID, GRID, 2), np.float32)
-        moved[..., 0] = self._weight[..., 0] * (x * near - self._x * self._near)
-        moved[..., 1] = self._weight[..., 1] * (y * near - self._y * self._near) + pose.pupil_y * self._lift
-        return moved
+        moved = np.empty((GRID * GRID, 2), np.float32)
+        np.multiply(x, near, out=moved[:, 0])
+        np.multiply(y, near, out=moved[:, 1])
+        moved -= self._flat
+        moved *= self._weight.reshape(-1, 2)
+        moved[:, 1] += np.float32(pose.pupil_y) * self._lift.ravel()
+        return moved.reshape(GRID, GRID, 2)
 
     def backward(self, pose: Pose) -> Floats:
         """float32 (GRID, GRID, 2): how far from each place the pixel that arrives there has come."""
