@@ -1,11 +1,17 @@
-"""How long a run will take, told before it is started: what the steps cost on a known machine, scaled by how fast this
-one has been so far."""
+"""What a run will take, told before it is started: seconds, from what the steps took on a known machine, scaled by how
+fast this one has been so far; and dollars, as an upper bound."""
 
 from statistics import median
 
 from jobs.job import Step
+from jobs.ledger import DOLLAR
 from jobs.store import Store
+from models.providers.prices import known_price
+from models.spec import Where
+from scenehf.layers.engines import ENGINES
 from scenehf.layers.plan import Plan
+from scenehf.layers.planners import PLANNERS
+from scenehf.settings import Settings
 from scenehf.workflows.extract import KIND, SCENE
 from scenehf.workflows.making import FINISHED
 
@@ -21,6 +27,35 @@ def seconds_to_go(store: Store, plan: Plan, chosen: dict[str, Step], pixels: int
         action for key, action in actions.items() if key not in chosen or chosen[key].state not in FINISHED
     ]
     return pace(store) * sum(_usual(action, pixels) for action in left)
+
+
+def usd_to_go(plan: Plan, chosen: dict[str, Step], engine: str) -> float:
+    """The most that the steps without a result can cost, in US dollars: what a person confirms before they run."""
+    spec, total = ENGINES[engine], 0
+    for step in plan.steps:
+        if step.id not in chosen or chosen[step.id].state not in FINISHED:
+            total += _bound(spec.service, spec.prices.get(step.action, ""))
+    return total / DOLLAR
+
+
+def usd_of(engine: str, action: str) -> float:
+    """The most that doing one step once can cost."""
+    spec = ENGINES[engine]
+    return _bound(spec.service, spec.prices.get(action, "")) / DOLLAR
+
+
+def usd_of_plan(planner: str, settings: Settings) -> float:
+    """The most that a reading of a picture can cost, if it needs no second try."""
+    spec = PLANNERS[planner]
+    if spec.where == "local" or (spec.where == "openai" and settings.openai_base_url):
+        return 0.0
+    return _bound(spec.where, settings.planner_model or spec.model) / DOLLAR
+
+
+def _bound(service: Where | None, model: str) -> int:
+    """In millionths of a dollar; 0 for what is done on this machine."""
+    row = known_price(service, model) if service and model else None
+    return row.bound() if row else 0
 
 
 def pace(store: Store) -> float:
