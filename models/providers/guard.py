@@ -15,6 +15,7 @@ from types import ModuleType, TracebackType
 from typing import Any, Self, TypeAlias
 
 from models.errors import ProviderError, Transient, Uncertain
+from models.providers.hurry import HurriedBackend
 
 Refusal: TypeAlias = Callable[[int, Mapping[str, str], bytes], ProviderError]
 
@@ -65,7 +66,7 @@ class Guard:
     def __init__(self, library: ModuleType, hosts: tuple[str, ...], inner: Any = None) -> None:
         self._library = library
         self._hosts = hosts
-        self._inner = inner or library.HTTPTransport(retries=0)
+        self._inner = inner or _transport(library)
         # The client accepts only a stream of its own library.
         self._stream = type("GuardedStream", (_Stream, library.SyncByteStream), {})
 
@@ -140,6 +141,20 @@ class Guard:
 def guarded(library: ModuleType, hosts: tuple[str, ...]) -> Any:
     """A `Guard`, as a transport of whichever library: their types are not each other's."""
     return Guard(library, hosts)
+
+
+def _transport(library: ModuleType) -> Any:
+    """The library's own, on sockets that keep the deadline. A test holds it to the private names this takes."""
+    transport = library.HTTPTransport(retries=0)
+    pool = transport._pool
+    pool._network_backend = HurriedBackend(pool._network_backend, _hurry)
+    return transport
+
+
+def _hurry() -> None:
+    call = _call.get()
+    if call is not None and time.monotonic() > call.deadline:
+        raise _lost(call, "the answer came too slowly")
 
 
 class _Stream:

@@ -143,6 +143,9 @@ class GoogleService:
         self.base, self.jobs, self.said, self.reply = "", 0, said or (lambda _: "{}"), reply
 
     def answer(self, asked: Asked) -> Answer:
+        if asked.path == "/token":  # of a service account
+            assert b"jwt-bearer" in asked.body
+            return Answer(200, {"access_token": CANARY, "expires_in": 3600, "token_type": "Bearer"})
         key = asked.headers.get("x-goog-api-key")
         if key != CANARY and asked.headers.get("authorization") != f"Bearer {CANARY}":
             reason = {"reason": "API_KEY_INVALID", "@type": "type.googleapis.com/google.rpc.ErrorInfo"}

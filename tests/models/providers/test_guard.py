@@ -1,5 +1,8 @@
 """The transport: one paid POST, one deadline, no key where it does not belong, for both HTTP libraries."""
 
+import contextlib
+import socket
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -64,6 +67,29 @@ def test_a_lost_answer_to_a_paid_call_is_uncertain_and_to_a_free_one_transient(
         with client(library) as http, calling("it", 0.4, refusal, paid=paid), pytest.raises(error):
             http.post(server.url)
         assert time.monotonic() - began < 0.9
+
+
+def test_an_answer_whose_head_drips_is_given_up_in_time(library: Any):
+    """An endless head, a byte at a time, each well within the timeout of one read."""
+    door = socket.create_server(("127.0.0.1", 0))
+
+    def drip() -> None:
+        connection, _ = door.accept()
+        with connection, contextlib.suppress(OSError):
+            for byte in b"HTTP/1.1 200 OK\r\n" + b"x-slow: 1\r\n" * 1000:
+                connection.send(bytes([byte]))
+                time.sleep(0.02)
+
+    threading.Thread(target=drip, daemon=True).start()
+    began = time.monotonic()
+    with (
+        client(library) as http,
+        calling("it", 0.4, refusal, paid=True),
+        pytest.raises(Uncertain, match="slowly"),
+    ):
+        http.post(f"http://127.0.0.1:{door.getsockname()[1]}/")
+    assert time.monotonic() - began < 1
+    door.close()
 
 
 def test_what_was_never_sent_is_not_paid_and_may_be_sent_again(served: Serve, library: Any):
