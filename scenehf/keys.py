@@ -62,10 +62,14 @@ class Keyring:
             return tuple(self._sessions[session].keys) if session in self._sessions else ()
 
     def bind(self, job_id: str, session: str) -> None:
-        """The job is done with this session's keys."""
+        """From now on the job is done with this session's keys, if it has any."""
         with self._turn:
-            if session in self._sessions:
-                self._session(session).jobs.add(job_id)
+            self._forget()
+            if session not in self._sessions:
+                return
+            for other in self._sessions.values():
+                other.jobs.discard(job_id)
+            self._session(session).jobs.add(job_id)
 
     def access(self, job_id: str, settings: Settings) -> Access:
         """How this job reaches services: with its session's keys, and where there are none with the owner's, unless

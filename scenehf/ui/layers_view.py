@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from jobs.job import Asset, Job, Step
-from jobs.ledger import DOLLAR
 from jobs.store import Store
 from scenehf.layers.engines import ENGINES
 from scenehf.layers.plan import ExtractStep, Plan, PlateStep
 from scenehf.pixels import slug
-from scenehf.settings import Settings
+from scenehf.ui.choices import spending
 from scenehf.ui.images import SIDES, png_size, url_of
 from scenehf.workflows import actions
 from scenehf.workflows.estimate import seconds_to_go, usd_of, usd_to_go
@@ -43,24 +42,20 @@ def describe(store: Store, job: Job) -> Json:
         "summary": plan.scene if plan else "",
         "planned": plan is not None,
         "photo": pictures.photo() | {"width": width, "height": height},
-        "engine": {"title": engine.title, "inputs": engine.retries_with},
+        "engine": {
+            "title": engine.title,
+            "inputs": engine.retries_with,
+            "prices": {action: usd_of(params.engine, action) for action in ("extract", "plate")},
+        },
         "estimate": None
         if plan is None or seconds is None
         else {"seconds": seconds, "usd": usd_to_go(plan, chosen, params.engine)},
-        "prices": {action: usd_of(params.engine, action) for action in ("extract", "plate")},
-        "spent": _spending(store),
+        "spent": spending(store),
         "steps": cards,
         "files": pictures.files(chosen.get(EXPORT)),
         "order": (params.export or ExportOrder(formats=("zip", "psd"))).model_dump(mode="json"),
         "scene": _scene(chosen.get(SCENE), cards, pictures),
     }
-
-
-def _spending(store: Store) -> Json:
-    """What remote models have cost today, and what they may cost in a day, in US dollars."""
-    spent, caps = store.spent(), Settings().caps()
-    day = None if caps.day is None else caps.day / DOLLAR
-    return {"today": spent.day / DOLLAR, "day": day, "uncertain": spent.uncertain}
 
 
 def _phase(job: Job, plan: Plan | None, confirmed: bool) -> str:

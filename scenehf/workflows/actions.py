@@ -44,8 +44,9 @@ def create(
     *,
     params: Params | None = None,
     limits: Limits = HOME,
+    hold: bool = False,
 ) -> Job:
-    """Open the photo through the one door and queue its job. Raises BadPicture."""
+    """Open the photo through the one door and queue its job, or with `hold` only make it. Raises BadPicture."""
     source = open_image(photo, limits=limits)
     wanted = (params or Params()).model_copy(update={"name": Path(name).name[:200] or "photo"})
     if wanted.engine not in ENGINES or wanted.planner not in PLANNERS:
@@ -55,7 +56,7 @@ def create(
         pixels = _on_white(source.pixels, source.alpha)
         notices.append("The transparent parts of the picture are filled with white.")
     assets = photo_assets(photo, pixels)
-    job = store.create_job(KIND, wanted.model_dump(mode="json"), title=wanted.name, assets=assets)
+    job = store.create_job(KIND, wanted.model_dump(mode="json"), title=wanted.name, assets=assets, hold=hold)
     for notice in notices:
         store.append(job.id, "log", {"text": notice})
     return job

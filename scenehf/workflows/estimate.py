@@ -9,7 +9,7 @@ from jobs.store import Store
 from models.providers.prices import known_price
 from models.spec import Where
 from scenehf.layers.engines import ENGINES
-from scenehf.layers.plan import Plan
+from scenehf.layers.plan import ExtractStep, Plan, PlateStep
 from scenehf.layers.planners import PLANNERS
 from scenehf.settings import Settings
 from scenehf.workflows.extract import KIND, SCENE
@@ -30,12 +30,27 @@ def seconds_to_go(store: Store, plan: Plan, chosen: dict[str, Step], pixels: int
 
 
 def usd_to_go(plan: Plan, chosen: dict[str, Step], engine: str) -> float:
-    """The most that the steps without a result can cost, in US dollars: what a person confirms before they run."""
+    """The most that a run can cost, in US dollars: what a person confirms. Counted are steps without a result, those
+    whose hints were changed since, and those that build on one of these.
+    """
     spec, total = ENGINES[engine], 0
+    stale: set[str] = set()
     for step in plan.steps:
-        if step.id not in chosen or chosen[step.id].state not in FINISHED:
+        built_on = {*step.depends_on, *(step.removes if isinstance(step, PlateStep) else ())}
+        if built_on & stale or not _is_fresh(step, chosen.get(step.id), engine):
+            stale.add(step.id)
             total += _bound(spec.service, spec.prices.get(step.action, ""))
     return total / DOLLAR
+
+
+def _is_fresh(step: ExtractStep | PlateStep, attempt: Step | None, engine: str) -> bool:
+    """Whether the attempt is what the plan asks for now."""
+    if attempt is None or attempt.state not in FINISHED or attempt.params.get("engine") != engine:
+        return False
+    asked = step.model_dump(mode="json")
+    reads = "prompt" in ENGINES[engine].retries_with
+    hints = [name for name in ("box", "points", "prompt") if name in asked and (reads or name != "prompt")]
+    return all(attempt.params.get(name) == asked[name] for name in hints)
 
 
 def usd_of(engine: str, action: str) -> float:

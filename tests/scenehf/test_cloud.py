@@ -178,6 +178,14 @@ def test_the_whole_journey_with_google(cloud, home, tmp_path):
         "the layer is not in the photo's pixels"
     )
 
+    now = {step.key: step for step in store.chosen_steps(job.id)}
+    assert usd_to_go(plan, now, "google") == 0
+    moved = actions.edit_step(store, job.id, "s1", prompt="the round red ball")
+    assert usd_to_go(moved, now, "google") == pytest.approx(0.10), (
+        "a changed step, and the plate that is built on it"
+    )
+    actions.set_plan(store, job.id, plan)
+
     actions.remove_background(store, job.id, "s1")
     settled(store, job.id)
     assert service.jobs >= 4

@@ -30,6 +30,7 @@ function newButton(className, text, press) {
 /** on: {select(key), act(verb, given), tool(name, key), look(key, change), compare(a, b)}. */
 function newCard(key, on) {
   let step = null;
+  let prices = {};
   let open = { selected: false, idle: false, look: {}, others: [] };
 
   const thumb = make("img");
@@ -64,6 +65,8 @@ function newCard(key, on) {
     under: newButton("shf-under", "Plate + retry", () => toggleUnder()),
     box: newButton("shf-box-again", "New box", () => on.tool("box", key)),
     points: newButton("shf-points-again", "Clicks", () => on.tool("points", key)),
+    made: newButton("shf-made", "It was made", () => on.act("payment", { key, made: true })),
+    unmade: newButton("shf-unmade", "It was not made", () => on.act("payment", { key, made: false })),
     remove: newButton("shf-remove", "Delete", () => on.act("remove", { key })),
   };
   const row = make("div", "shf-card-buttons", null, ...Object.values(buttons));
@@ -116,6 +119,7 @@ function newCard(key, on) {
 
   function fill(next, index, photo, engine, around) {
     step = next;
+    prices = engine.prices;
     open = around;
     const { selected, idle } = around;
     const planned = step.action === "extract" || step.action === "plate";
@@ -159,6 +163,10 @@ function newCard(key, on) {
     buttons.retry.hidden = !(idle && RETRIED.includes(step.action) && FINISHED.includes(step.state));
     buttons.refine.hidden = !(idle && extract && result && step.mask);
     buttons.rematte.hidden = buttons.refine.hidden;
+    buttons.made.hidden = buttons.unmade.hidden = !(idle && step.state === "unknown");
+    const usd = prices[step.action];
+    setText(buttons.retry, usd ? `Retry · up to ${money(usd)}` : "Retry");
+    setText(buttons.rematte, usd ? `Remove BG · up to ${money(usd)}` : "Remove BG");
     buttons.under.hidden = !(idle && extract && FINISHED.includes(step.state) && others.length > 0);
     buttons.box.hidden = buttons.points.hidden = buttons.remove.hidden = !(idle && extract);
     row.hidden = Object.values(buttons).every((button) => button.hidden);

@@ -46,7 +46,8 @@ const undoButton = find(".shf-revert");
 
 const followed = followJob("Layers", { onOpen: opened, onView: show, onPreview: (url) => stage.preview(url) });
 const { open, say, progress } = followed;
-const start = startScreen({ onJob: open, say });
+const choices = choicesPanel({ say });
+const start = startScreen({ onJob: open, say, options: choices.options });
 const stage = stageScreen({
   onView(name) {
     shown = name;
@@ -120,6 +121,7 @@ function opened() {
   brush.close();
   for (const part of parts) part.clear();
   start.show(!followed.job);
+  if (!followed.job) choices.refresh();
   jobSection.hidden = true;
 }
 
@@ -132,6 +134,7 @@ function show(next) {
   const decision = view.phase === "review" && view.steps.find((step) => OPEN.includes(step.state));
   runButton.hidden = !phase.run || Boolean(decision);
   setText(runButton, [phase.run || "Run", ...cost(view)].join(" · "));
+  setText(find(".shf-spent"), choices.spent(view.spent, view.estimate && view.estimate.usd));
   pauseButton.hidden = !phase.pause;
   cancelButton.hidden = !phase.busy;
   if (view.phase === "planned") setText(reason, "These are the steps. Run them when they look right.");
@@ -157,7 +160,7 @@ function cost({ estimate }) {
   if (!estimate) return [];
   const { seconds, usd } = estimate;
   const time = seconds < 90 ? `${Math.max(1, Math.round(seconds))} s` : `${Math.round(seconds / 60)} min`;
-  return [usd ? `$${usd.toFixed(2)}` : "free", ...(seconds ? [`about ${time}`] : [])];
+  return [usd ? `up to ${money(usd)}` : "free", ...(seconds ? [`about ${time}`] : [])];
 }
 
 const decides = (step) =>
