@@ -6,6 +6,7 @@ The cells live on the sheets from the start: 900 cells of 512 px are 700 MB, and
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from io import BytesIO
+from threading import Lock
 
 import numpy as np
 from PIL import Image as Pictures
@@ -87,7 +88,8 @@ class Atlas(Mapping[Cell, Image]):
 
         kept = grid.sample(self.side, mobile)
         quadrant, size = grid.quadrants(mobile)[number], mobile_cell(self.size, mobile)
-        method = cv2.INTER_AREA
+        # Averaging areas takes five times as long, and pays only where many pixels become one.
+        method = cv2.INTER_CUBIC if 2 * size[0] >= self.size[0] else cv2.INTER_AREA
         rows = [
             np.hstack(
                 [
@@ -118,27 +120,32 @@ def encoded(atlas: Atlas, mobile: int, run: Run, *, release: bool = False) -> It
 
     release: give the memory of each sheet back as soon as it is encoded; the atlas is empty afterwards.
     """
-    small = [atlas.smaller(mobile, number) for number in range(4)]
-    large = list(atlas.sheets)
-    if release:
-        atlas.clear()
-    # The small sheets first: they are gone when the large ones, two at once, need the most memory.
-    jobs = [(f"q{number}_{grid.MOBILE}.webp", small, number) for number in range(4)]
-    jobs += [(f"q{number}.webp", large, number) for number in range(4)]
+    copying = Lock()  # the copy that Pillow takes is a third larger than the sheet: one at a time
+    done = 0
 
-    def one(sheets: list[Image], number: int) -> bytes:
-        picture = Pictures.fromarray(sheets[number])
-        if release:
-            sheets[number] = NOTHING
+    def small(number: int) -> bytes:
+        return encode(atlas.smaller(mobile, number))
+
+    def large(number: int) -> bytes:
+        with copying:
+            picture = Pictures.fromarray(sheets[number])
+            if release:
+                sheets[number] = NOTHING
         return _webp(picture)
 
     with ThreadPoolExecutor(ENCODERS) as pool:
-        tasks = {pool.submit(one, sheets, number): name for name, sheets, number in jobs}
-        try:
-            for done, task in enumerate(as_completed(tasks), start=1):
-                run.check()
-                yield tasks[task], task.result()
-                run.progress(done / len(tasks), f"Sheet {done} of {len(tasks)}")
-        finally:
-            for task in tasks:
-                task.cancel()
+        for work, suffix in ((small, f"_{grid.MOBILE}"), (large, "")):
+            if work is large:
+                sheets = list(atlas.sheets)
+                if release:
+                    atlas.clear()
+            tasks = {pool.submit(work, number): f"q{number}{suffix}.webp" for number in range(4)}
+            try:
+                for task in as_completed(tasks):
+                    run.check()
+                    done += 1
+                    yield tasks[task], task.result()
+                    run.progress(done / 8, f"Sheet {done} of 8")
+            finally:
+                for task in tasks:
+                    task.cancel()

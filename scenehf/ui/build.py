@@ -15,7 +15,7 @@ from scenehf.ui import choices, gaze_view, layers_view
 from scenehf.ui.api import Endpoints
 from scenehf.ui.images import routes
 from scenehf.ui.tabs import gaze, history, layers
-from scenehf.ui.theme import read, style_sheets, theme
+from scenehf.ui.theme import read, styles, theme
 from scenehf.ui.watch import Watch
 from scenehf.workflows import extract
 from scenehf.workflows import gaze as gaze_grid
@@ -48,7 +48,7 @@ class Screens:
             gr.HTML(
                 None,
                 html_template=read("shell.html"),
-                js_on_load=read("shell.js"),
+                js_on_load=styles() + read("shell.js"),
                 apply_default_css=False,
                 elem_id="shell",
             )
@@ -79,7 +79,6 @@ class Screens:
             max_file_size=self._limits.bytes,
             footer_links=["api", "settings"],
             theme=theme(),
-            css_paths=style_sheets(),
             app_kwargs={"routes": [*routes(self._store), *choices.routes()]},
         )
         return Served(url, share_url or None)

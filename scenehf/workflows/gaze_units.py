@@ -109,6 +109,7 @@ class GazeUnits:
             ranges={"yaw": grid.YAW, "pitch": grid.PITCH},
             calibration=asdict(portrait.calibration),
             face_box=_shares(portrait.face.box, size),
+            eyes=portrait.eyes,
         )
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
@@ -198,6 +199,7 @@ def _as_json(portrait: Portrait) -> dict[str, Any]:
         "score": face.score,
         "points": np.round(face.points.astype(float), 3).tolist(),
         "calibration": asdict(portrait.calibration),
+        "eyes": list(portrait.eyes),
     }
 
 
@@ -212,6 +214,7 @@ def _portrait(params: dict[str, Any], files: Files) -> Portrait:
         face,
         None if matte is None else matte.astype(np.float32) / np.float32(255),
         Calibration(**told["calibration"]),
+        tuple(told.get("eyes", ())),
     )
 
 

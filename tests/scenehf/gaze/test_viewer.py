@@ -8,6 +8,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
+from benchmarks.silence import SILENT
+from scenehf.gaze import site, sprites
+from tests.conftest import ROOT
+from tests.scenehf.gaze import sites
 from tests.scenehf.gaze.conftest import SQUARE, gaze, portrait, shown, shows
 from tests.scenehf.gaze.sites import CELLS, SHEETS
 
@@ -95,6 +99,70 @@ def test_it_moves_smoothly_and_its_eyes_are_never_quite_still(visit: Visit, orig
     assert gaze(page)[0] == pytest.approx(1, abs=0.01)
     page.wait_for_function(f"moves > {rested}", timeout=8000)
     assert abs(gaze(page)[0] - 1) < 0.13  # a glance
+
+
+SKIN, EYE = (200, 60, 60), (60, 60, 200)
+LIDS = {"upper": [[x / 10, 0.4] for x in range(2, 9)], "lower": [[x / 10, 0.6] for x in range(2, 9)]}
+# What is seen in the middle of the eye, frame by frame: red is skin.
+WATCH = """() => {
+  const { painter, canvas } = document.querySelector("gaze-portrait");
+  const paint = painter.paint.bind(painter);
+  window.reds = [];
+  painter.paint = (...given) => {
+    paint(...given);
+    reds.push(canvas.getContext("2d").getImageData(canvas.width / 2, canvas.height / 2, 1, 1).data[0]);
+  };
+}"""
+
+
+@pytest.fixture
+def eyed(folder: Path) -> None:
+    """A site `eyed`, whose cells are one open eye with skin above."""
+    cells = sites.atlas(5, (64, 64))
+    for cell in cells.values():
+        cell[:26], cell[26:] = SKIN, EYE
+    about = sites.about(5, 4, (64, 64)) | {"eyes": [LIDS | {"right": [0, 0], "down": [0, 0], "brow": 0.1}]}
+    sheets = dict(sprites.encoded(cells, 4, SILENT))
+    site.write_site(folder / "eyed", sheets, about, None, sprites.encode(cells[2, 2]))
+
+
+@pytest.mark.usefixtures("eyed")
+def test_a_blink_draws_the_lids_down_and_up_again(visit: Visit, served: str):
+    page = visit(f"{served}/eyed/index.html")
+    page.evaluate(WATCH)
+    portrait(page).evaluate("(one) => one.blink()")
+    page.wait_for_function("reds.some((red) => red > 150) && reds.at(-1) < 100")
+
+
+@pytest.mark.usefixtures("eyed")
+def test_it_blinks_by_itself_unless_motion_is_reduced(visit: Visit, served: str):
+    often = "Math.random = () => 0.1"
+    lively = visit(f"{served}/eyed/index.html", before=often, reduced_motion="no-preference")
+    calm = visit(f"{served}/eyed/index.html", before=often)
+    for page in (lively, calm):
+        page.evaluate(WATCH)
+    lively.wait_for_function("reds.some((red) => red > 150)")
+    assert not calm.evaluate("reds.some((red) => red > 150)")
+
+
+@pytest.mark.pixi
+@pytest.mark.usefixtures("eyed")
+def test_pixi_draws_the_same(visit: Visit, served: str, folder: Path):
+    """Wants PixiJS 8 as .venv/.cache/pixi.min.js (`npm pack pixi.js`, then dist/pixi.min.js)."""
+    shutil.copy(ROOT / ".venv/.cache/pixi.min.js", folder / "cells" / "pixi.min.js")
+    page = visit(f"{served}/cells/index.html", starts=False)
+    page.evaluate("""() => new Promise((resolve) => {
+      document.querySelector("gaze-portrait").remove();
+      const script = Object.assign(document.createElement("script"), { src: "pixi.min.js", onload: resolve });
+      document.head.append(script);
+    })""")
+    page.evaluate(
+        "document.querySelector('main').innerHTML = '<gaze-portrait src=\".\" renderer=\"pixi\"></gaze-portrait>'"
+    )
+    page.wait_for_function("document.querySelector('gaze-portrait').painter?.app")
+    for x, y in ((-1, -1), (1, -1), (0, 0), (1, 1)):
+        portrait(page).evaluate(f"(one) => {{ one.gaze = {{ x: {x}, y: {y} }}; }}")
+        shows(page, 9, (round(4 + 4 * y), round(4 + 4 * x)))
 
 
 def test_reduced_motion_means_no_glances_and_no_easing(visit: Visit, origin: str):
