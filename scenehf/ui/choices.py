@@ -70,7 +70,9 @@ def chosen(engine: str, planner: str, session: str) -> Params:
     for service in (PLANNERS[planner].where, ENGINES[engine].service or "local"):
         if _needs(service, access):
             known = SERVICES[service]
-            raise NotPossible(f"{known.title} needs a key: enter it above, or choose This computer.")
+            raise NotPossible(
+                f"{known.title} needs a key: enter it under Who does it, or choose This computer."
+            )
     return Params(engine=engine, planner=planner)
 
 

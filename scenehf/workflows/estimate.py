@@ -43,6 +43,12 @@ def usd_to_go(plan: Plan, chosen: dict[str, Step], engine: str) -> float:
     return total / DOLLAR
 
 
+def usd_to_redo(plan: Plan, chosen: dict[str, Step], engine: str, key: str) -> float:
+    """The most that doing one step again can cost: the job then goes on with what builds on it, and with whatever else
+    has no result yet."""
+    return usd_to_go(plan, {other: step for other, step in chosen.items() if other != key}, engine)
+
+
 def _is_fresh(step: ExtractStep | PlateStep, attempt: Step | None, engine: str) -> bool:
     """Whether the attempt is what the plan asks for now."""
     if attempt is None or attempt.state not in FINISHED or attempt.params.get("engine") != engine:

@@ -22,7 +22,7 @@ from scenehf.pixels import decode_png
 from scenehf.settings import Settings
 from scenehf.worker import WORKFLOWS
 from scenehf.workflows import actions
-from scenehf.workflows.estimate import usd_of_plan, usd_to_go
+from scenehf.workflows.estimate import usd_of_plan, usd_to_go, usd_to_redo
 from scenehf.workflows.extract import ExportOrder, Params
 from tests.models.providers.loopback import Fault, Loopback
 from tests.models.providers.services import CANARY, FalService, GoogleService, OpenAIService
@@ -180,6 +180,9 @@ def test_the_whole_journey_with_google(cloud, home, tmp_path):
 
     now = {step.key: step for step in store.chosen_steps(job.id)}
     assert usd_to_go(plan, now, "google") == 0
+    assert [usd_to_redo(plan, now, "google", step.id) for step in plan.steps] == pytest.approx(
+        [0.10, 0.05]
+    ), "a layer is paid for with the plate that is built on it"
     moved = actions.edit_step(store, job.id, "s1", prompt="the round red ball")
     assert usd_to_go(moved, now, "google") == pytest.approx(0.10), (
         "a changed step, and the plate that is built on it"

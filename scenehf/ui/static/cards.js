@@ -30,7 +30,7 @@ function newButton(className, text, press) {
 /** on: {select(key), act(verb, given), tool(name, key), look(key, change), compare(a, b)}. */
 function newCard(key, on) {
   let step = null;
-  let prices = {};
+  let plateUsd = 0;
   let open = { selected: false, idle: false, look: {}, others: [] };
 
   const thumb = make("img");
@@ -65,7 +65,7 @@ function newCard(key, on) {
     under: newButton("shf-under", "Plate + retry", () => toggleUnder()),
     box: newButton("shf-box-again", "New box", () => on.tool("box", key)),
     points: newButton("shf-points-again", "Clicks", () => on.tool("points", key)),
-    made: newButton("shf-made", "It was made", () => on.act("payment", { key, made: true })),
+    made: newButton("shf-made", null, () => on.act("payment", { key, made: true })),
     unmade: newButton("shf-unmade", "It was not made", () => on.act("payment", { key, made: false })),
     remove: newButton("shf-remove", "Delete", () => on.act("remove", { key })),
   };
@@ -87,7 +87,7 @@ function newCard(key, on) {
       box.checked = overlaps(step.box, other.box);
       return [other, box];
     });
-    const go = newButton("", "Paint out and retry", () => {
+    const go = newButton("", priced("Paint out and retry", step.usd + plateUsd), () => {
       const removes = boxes.filter(([, box]) => box.checked).map(([other]) => other.key);
       under.hidden = true;
       on.act("plate_retry", { key, removes });
@@ -119,7 +119,7 @@ function newCard(key, on) {
 
   function fill(next, index, photo, engine, around) {
     step = next;
-    prices = engine.prices;
+    plateUsd = engine.plate;
     open = around;
     const { selected, idle } = around;
     const planned = step.action === "extract" || step.action === "plate";
@@ -163,10 +163,14 @@ function newCard(key, on) {
     buttons.retry.hidden = !(idle && RETRIED.includes(step.action) && FINISHED.includes(step.state));
     buttons.refine.hidden = !(idle && extract && result && step.mask);
     buttons.rematte.hidden = buttons.refine.hidden;
-    buttons.made.hidden = buttons.unmade.hidden = !(idle && step.state === "unknown");
-    const usd = prices[step.action];
-    setText(buttons.retry, usd ? `Retry · up to ${money(usd)}` : "Retry");
-    setText(buttons.rematte, usd ? `Remove BG · up to ${money(usd)}` : "Remove BG");
+    buttons.made.hidden = buttons.unmade.hidden = !(idle && step.payment);
+    if (step.payment) {
+      const { lost, usd } = step.payment;
+      setText(buttons.made, `${lost ? "It was made" : "Give it up"} · ${money(usd)}`);
+      buttons.unmade.hidden ||= !lost;
+    }
+    setText(buttons.retry, priced("Retry", step.usd));
+    setText(buttons.rematte, priced("Remove BG", step.usd));
     buttons.under.hidden = !(idle && extract && FINISHED.includes(step.state) && others.length > 0);
     buttons.box.hidden = buttons.points.hidden = buttons.remove.hidden = !(idle && extract);
     row.hidden = Object.values(buttons).every((button) => button.hidden);
@@ -215,7 +219,9 @@ function fillFindings(node, step) {
     meaning: check.meaning,
     advice: check.advice,
   }));
-  if (step.error) findings.push({ figure: step.error.message, advice: step.error.hint });
+  const told = step.error && step.error.kind === "Uncertain" && step.state === "failed";
+  const advice = told ? "You have said what became of it. Retry it when you like." : step.error && step.error.hint;
+  if (step.error) findings.push({ figure: step.error.message, advice });
   const signature = JSON.stringify(findings);
   if (node.dataset.signature === signature) return;
   node.dataset.signature = signature;

@@ -2,11 +2,15 @@
 
 const money = (usd) => (usd ? `$${usd < 0.1 ? usd.toFixed(usd < 0.01 ? 3 : 2) : usd.toFixed(2)}` : "free");
 
+/** A button that costs says so before it is pressed. */
+const priced = (words, usd) => (usd ? `${words} · up to ${money(usd)}` : words);
+
 /** "Today $0.21 of $5.00"; "" where nothing has been spent and nothing will be. */
 function spentWords(spent, usd) {
   if (!spent || !(spent.today || usd)) return "";
   const cap = spent.day === undefined ? "" : ` of $${spent.day.toFixed(2)}`;
-  return `Today $${spent.today.toFixed(2)}${cap}`;
+  const open = spent.uncertain ? `, ${spent.uncertain} payment${spent.uncertain > 1 ? "s" : ""} open` : "";
+  return `Today $${spent.today.toFixed(2)}${cap}${open}`;
 }
 
 function choicesPanel({ say }) {
@@ -36,13 +40,14 @@ function choicesPanel({ say }) {
     const reads = picked(planner, offered.planners);
     const cuts = picked(engine, offered.engines);
     const parts = [];
-    if (reads.usd) parts.push(`Reading the photo costs up to ${money(reads.usd)} at once`);
-    if (cuts.usd) parts.push(`each layer up to ${money(cuts.usd)}, the background ${cuts.plate ? `up to ${money(cuts.plate)}` : "nothing"}, when you press Run`);
+    if (reads.usd) parts.push(`Reading the photo costs up to ${money(reads.usd)}, as soon as it is here`);
+    if (cuts.usd) parts.push(`Each layer costs up to ${money(cuts.usd)}, the background ${cuts.plate ? `up to ${money(cuts.plate)}` : "nothing"}, when you press Run`);
     const today = spentWords(offered.spent, reads.usd + cuts.usd);
-    setText(cost, [parts.join("; "), today].filter(Boolean).join(". "));
+    setText(cost, [...parts, today].filter(Boolean).map((words) => `${words}.`).join(" "));
     const needs = reads.needs || cuts.needs;
     form.hidden = !needs;
     if (!needs) return;
+    find(".shf-choices").open = true; // what is usual here cannot be used without it
     form.dataset.service = needs.service;
     setText(find("span", form), `Key for ${needs.title}`);
     setText(page, `Get a key (or set ${needs.variable})`);

@@ -20,7 +20,7 @@ def test_a_key_is_asked_for_taken_and_never_shown_again(new_page, url, store, ph
     page = new_page(url)
     page.get_by_text("Who does it").click()
     page.get_by_label("Cut by").select_option("google")
-    expect(page.locator(".shf-cost")).to_contain_text("each layer up to $0.05")
+    expect(page.locator(".shf-cost")).to_contain_text("Each layer costs up to $0.05")
     expect(page.get_by_role("link", name="Get a key (or set GOOGLE_API_KEY)")).to_have_attribute(
         "href", "https://aistudio.google.com/apikey"
     )
@@ -74,8 +74,12 @@ def test_an_open_payment_is_told_by_two_buttons(new_page, url, store, photos):
         error={"kind": "Uncertain", "message": "Lost.", "hint": ""},
     )
     store.finish_job(job_id, fence, "needs_review")
-    card = page.locator(".shf-card").first
-    card.locator(".shf-pick").click()
+    card = page.locator(".shf-card.is-selected")
+    expect(card.locator(".shf-badge")).to_have_text("Payment open")
+    expect(page.locator(".shf-reason")).to_contain_text(f"Nobody knows whether Google made {step.name}.")
+    expect(page.locator(".shf-run")).to_contain_text("Look again")
+    expect(page.locator(".shf-spent")).to_have_text("Today $0.05 of $5.00, 1 payment open")
+    expect(card.get_by_role("button", name="It was made · $0.05")).to_be_visible()
     card.get_by_role("button", name="It was not made").click()
     expect(card.locator(".shf-badge")).to_have_text("Failed")
     assert store.bill(bill.id).state == "released"
