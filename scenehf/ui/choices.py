@@ -5,6 +5,7 @@
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 import gradio as gr
 from starlette.requests import Request
@@ -36,18 +37,22 @@ def session_of(request: gr.Request) -> str:
 
 
 def offered(store: Store, session: str) -> Json:
-    """Every planner and engine with its upper price in US dollars and the service whose key is missing, if one is."""
+    """Every planner and engine with its upper price in US dollars, the service whose key is missing, if one is, and to
+    whom it sends the photo."""
     settings = Settings()
     access = KEYRING.reach(session, settings)
     usual = settings.planner_provider if settings.planner_provider in PLANNERS else OFFLINE
     planners = [
-        {"id": each.id, "title": each.title, "usd": usd_of_plan(each.id, settings), "needs": _needs(each.where, access)}
+        {
+            "id": each.id, "title": each.title, "usd": usd_of_plan(each.id, settings),
+            "needs": _needs(each.where, access), "goes": _goes(each.where, access),
+        }
         for each in PLANNERS.values()
     ]  # fmt: skip
     engines = [
         {
             "id": each.id, "title": each.title, "usd": usd_of(each.id, "extract"), "plate": usd_of(each.id, "plate"),
-            "needs": _needs(each.service or "local", access),
+            "needs": _needs(each.service or "local", access), "goes": _goes(each.service or "local", access),
         }
         for each in ENGINES.values()
     ]  # fmt: skip
@@ -118,3 +123,12 @@ def _needs(service: Where, access: Access) -> Json | None:
         return None
     known = SERVICES[service]
     return {"service": known.id, "title": known.title, "variable": known.variable, "page": known.page}
+
+
+def _goes(service: Where, access: Access) -> str:
+    """Who gets to see the photo, "" if nobody."""
+    if service == "local":
+        return ""
+    if service == "openai" and access.openai_base_url:
+        return f"the server at {urlsplit(access.openai_base_url).hostname}"
+    return SERVICES[service].title

@@ -58,6 +58,8 @@ function newCard(key, on) {
   prompt.maxLength = 500;
   const given = () => ({ key, ...(prompt.value === step.prompt ? {} : { prompt: prompt.value }) });
   const buttons = {
+    made: newButton("shf-made", null, () => on.act("payment", { key, made: true })),
+    unmade: newButton("shf-unmade", "It was not made", () => on.act("payment", { key, made: false })),
     accept: newButton("shf-accept", "Accept", () => on.act("accept", { key })),
     retry: newButton("shf-retry", "Retry", () => on.act("retry", given())),
     refine: newButton("shf-refine", "Refine", () => on.tool("refine", key)),
@@ -65,8 +67,6 @@ function newCard(key, on) {
     under: newButton("shf-under", "Plate + retry", () => toggleUnder()),
     box: newButton("shf-box-again", "New box", () => on.tool("box", key)),
     points: newButton("shf-points-again", "Clicks", () => on.tool("points", key)),
-    made: newButton("shf-made", null, () => on.act("payment", { key, made: true })),
-    unmade: newButton("shf-unmade", "It was not made", () => on.act("payment", { key, made: false })),
     remove: newButton("shf-remove", "Delete", () => on.act("remove", { key })),
   };
   const row = make("div", "shf-card-buttons", null, ...Object.values(buttons));

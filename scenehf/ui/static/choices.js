@@ -20,6 +20,8 @@ function choicesPanel({ say }) {
   const form = find(".shf-key");
   const key = find("input", form);
   const page = find("a", form);
+  const where = find(".shf-where");
+  const stays = where.textContent;
   let offered = null;
 
   const picked = (select, rows) => rows.find((row) => row.id === select.value) || rows[0];
@@ -40,10 +42,12 @@ function choicesPanel({ say }) {
     const reads = picked(planner, offered.planners);
     const cuts = picked(engine, offered.engines);
     const parts = [];
-    if (reads.usd) parts.push(`Reading the photo costs up to ${money(reads.usd)}, as soon as it is here`);
+    if (reads.usd) parts.push(`Reading the photo costs up to ${money(reads.usd)}, as soon as you choose it`);
     if (cuts.usd) parts.push(`Each layer costs up to ${money(cuts.usd)}, the background ${cuts.plate ? `up to ${money(cuts.plate)}` : "nothing"}, when you press Run`);
     const today = spentWords(offered.spent, reads.usd + cuts.usd);
     setText(cost, [...parts, today].filter(Boolean).map((words) => `${words}.`).join(" "));
+    const sees = [...new Set([reads.goes, cuts.goes].filter(Boolean))];
+    setText(where, sees.length ? `It is sent to ${sees.join(" and ")}.` : stays);
     const needs = reads.needs || cuts.needs;
     form.hidden = !needs;
     if (!needs) return;

@@ -44,6 +44,11 @@ WORST = (
     "submit-429-before", "submit-500-after", "submit-reset-after", "submit-malformed-after", "poll-reset-after",
     "fetch-truncate-after",
 )  # fmt: skip
+EVERYDAY = {
+    "replicate": WORST,
+    "blind": ("submit-reset-after", "submit-malformed-after"),
+}  # the others: what tells most about a paid POST
+LEAST = ("submit-reset-after", "submit-malformed-after")
 IMAGE_CONFIG = {"response_modalities": ["TEXT", "IMAGE"]}
 
 
@@ -242,17 +247,18 @@ def blind() -> None:
 
 
 def main() -> int:
-    """`python -m tests.models.providers.paid NAME [faults | all | blind]`: the worst faults and every kill of one
-    provider, every fault and every kill, all products of both, or the mutant."""
+    """`python -m tests.models.providers.paid NAME [faults | all | blind]`: a few faults and every kill of one provider,
+    every fault and every kill, all products of both, or the mutant."""
     hurry()
     name, how = sys.argv[1], sys.argv[2:]
-    everything, brief = how == ["all"], how in ([], ["blind"])
-    if how == ["blind"]:
+    everything, is_blind = how == ["all"], how == ["blind"]
+    brief = None if how and not is_blind else EVERYDAY.get("blind" if is_blind else name, LEAST)
+    if is_blind:
         blind()
     kind = KINDS_OF[name]
     kind.make("http://127.0.0.1:1")  # loads the SDK before the forks
     for (label, fault), kill in product(faults(kind), KILLS):
-        if (fault is not None and kill and not everything) or (brief and fault and label not in WORST):
+        if ((fault or is_blind) and kill and not everything) or (brief and fault and label not in brief):
             continue
         copy = fault and Fault(fault.method, fault.path, fault.kind, fault.when)
         found = case(name, label, copy, kill)

@@ -63,7 +63,7 @@ def test_units_of_fal_and_tokens_of_google_settle_exactly(served: Serve, store: 
         (ReplicateService(end="succeeded", outputs=0), RemoteFailed, 30_000),
         (FalService(result=Answer(500, {"detail": "x"}, {"x-fal-error-type": "runner_disconnected"})), RemoteFailed, 0),
         (GoogleService(reply=Answer(200, {"candidates": [{"finishReason": "IMAGE_SAFETY"}]})), ContentRefused, 50_000),
-        (GoogleService(reply=Answer(200, {"promptFeedback": {"blockReason": "PROHIBITED"}})), ContentRefused, 0),
+        (GoogleService(reply=Answer(200, {"promptFeedback": {"blockReason": "BLOCKLIST"}})), ContentRefused, 0),
     ],
 )  # fmt: skip
 def test_a_call_that_fails_remotely_says_what_it_cost(

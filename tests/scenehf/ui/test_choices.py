@@ -20,6 +20,7 @@ def test_a_key_is_asked_for_taken_and_never_shown_again(new_page, url, store, ph
     page = new_page(url)
     page.get_by_text("Who does it").click()
     page.get_by_label("Cut by").select_option("google")
+    expect(page.locator(".shf-where")).to_have_text("It is sent to Google.")
     expect(page.locator(".shf-cost")).to_contain_text("Each layer costs up to $0.05")
     expect(page.get_by_role("link", name="Get a key (or set GOOGLE_API_KEY)")).to_have_attribute(
         "href", "https://aistudio.google.com/apikey"
