@@ -293,7 +293,7 @@ def test_a_cap_stops_the_step_before_anything_is_sent(cloud, monkeypatch):
     assert servers["google"].service.jobs == 0
 
 
-@pytest.mark.parametrize("was_made", [True, False])
+@pytest.mark.parametrize("was_made", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_an_uncertain_payment_waits_for_the_person(cloud, was_made):
     store, servers = cloud(google=Painter())
     servers["google"].faults.append(Fault("POST", "generateContent", "reset", "after"))

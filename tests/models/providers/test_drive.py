@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +35,17 @@ from tests.models.providers.services import RESULT, FalService, GoogleService, R
 Serve = Callable[[Service], Loopback]
 REPLICATE, FAL, GOOGLE = (KINDS_OF[name] for name in ("replicate", "fal", "google"))
 pytestmark = pytest.mark.usefixtures("quick")
+
+
+def once_sent(service: Service, act: Callable[[], object]) -> None:
+    """Do it from another thread when the service has the call, however long the SDK takes to load."""
+
+    def wait() -> None:
+        while not service.jobs:
+            time.sleep(0.01)
+        act()
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def test_results_are_paid_by_the_piece(served: Serve, store: Store, payer: Paying):
@@ -82,7 +94,7 @@ def test_a_cancel_reaches_the_service(served: Serve, store: Store, payer: Paying
     kind = KINDS_OF[name]
     service = kind.service()
     service.polls = 10_000  # type: ignore[attr-defined]
-    threading.Timer(0.4, lambda: store.request_cancel(payer.job.id)).start()
+    once_sent(service, lambda: store.request_cancel(payer.job.id))
     with pytest.raises((Cancelled, RemoteCancelled)):
         drive(kind.make(served(service).url), kind.order, payer)
     assert len(service.cancelled) == 1  # type: ignore[attr-defined]
@@ -90,14 +102,16 @@ def test_a_cancel_reaches_the_service(served: Serve, store: Store, payer: Paying
 
 
 def test_an_interruption_leaves_the_call_to_the_next_run(served: Serve, store: Store, payer: Paying):
-    server = served(ReplicateService(polls=20))
+    service = ReplicateService(polls=10_000)
+    server = served(service)
     signals: Signals = payer.signals
-    threading.Timer(0.1, signals.stopping.set).start()
+    once_sent(service, signals.stopping.set)
     with pytest.raises(Interrupted):
         drive(REPLICATE.make(server.url), REPLICATE.order, payer)
     assert store.bills()[0].state == "submitted"
     assert server.service.cancelled == []  # type: ignore[attr-defined]
     signals.stopping.clear()
+    service.polls = 0
     assert drive(REPLICATE.make(server.url), REPLICATE.order, payer) == [RESULT]
     assert server.service.jobs == 1
 
