@@ -68,6 +68,18 @@ class NoSuchStep(StoreError):
     hint = "Reload the job to see its steps."
 
 
+class NoSuchBill(StoreError):
+    """The ledger knows no paid call of this id."""
+
+    hint = "Reload the job to see its paid calls."
+
+
+class SpendCap(JobsError):
+    """A call that could pass a limit on spending; nothing was sent and nothing was spent."""
+
+    hint = "Raise the limit in the settings, or wait until it starts anew."
+
+
 class IllegalMove(StoreError):
     """The tables of `jobs.job` do not allow this change of state now; nothing changed."""
 

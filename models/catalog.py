@@ -10,6 +10,8 @@ from typing import Any
 from models.requests import (
     FaceDetection,
     FaceLandmarks,
+    ImageEdit,
+    ImageTextToText,
     Inpainting,
     Loaded,
     MaskGeneration,
@@ -24,6 +26,14 @@ MEDIAPIPE = "https://github.com/google-ai-edge/mediapipe"
 def _local(name: str) -> Callable[[Host], Loaded[Any, Any]]:
     def load(host: Host) -> Loaded[Any, Any]:
         model: Loaded[Any, Any] = import_module(f"models.local.{name}").load(host)
+        return model
+
+    return load
+
+
+def _cloud(name: str) -> Callable[[Host], Loaded[Any, Any]]:
+    def load(host: Host) -> Loaded[Any, Any]:
+        model: Loaded[Any, Any] = import_module(f"models.cloud.{name}").load(host)
         return model
 
     return load
@@ -102,5 +112,55 @@ SPECS: tuple[ModelSpec, ...] = (
         licence="MIT",
         url="https://github.com/mauwii/PyPatchMatch",
         memory=200,
+    ),
+    ModelSpec(
+        id="fal-birefnet",
+        title="BiRefNet (fal)",
+        where="fal",
+        accepts=Matting,
+        load=_cloud("fal_birefnet"),
+        licence="MIT",
+        url="https://fal.ai/models/fal-ai/birefnet/v2",
+        memory=0,
+    ),
+    ModelSpec(
+        id="fal-bria",
+        title="Bria RMBG (fal)",
+        where="fal",
+        accepts=Matting,
+        load=_cloud("fal_bria"),
+        licence="terms of the service",
+        url="https://fal.ai/models/fal-ai/bria/background/remove",
+        memory=0,
+    ),
+    ModelSpec(
+        id="google-image",
+        title="Gemini Nano Banana 2.1",
+        where="google",
+        accepts=ImageEdit,
+        load=_cloud("google_image"),
+        licence="terms of the service",
+        url="https://ai.google.dev/gemini-api/docs/image-generation",
+        memory=0,
+    ),
+    ModelSpec(
+        id="gemini-planner",
+        title="Gemini 3.8 Flash",
+        where="google",
+        accepts=ImageTextToText,
+        load=_cloud("gemini_planner"),
+        licence="terms of the service",
+        url="https://ai.google.dev/gemini-api/docs/models",
+        memory=0,
+    ),
+    ModelSpec(
+        id="openai-planner",
+        title="GPT-6 Luna",
+        where="openai",
+        accepts=ImageTextToText,
+        load=_cloud("openai_planner"),
+        licence="terms of the service",
+        url="https://platform.openai.com/docs/models",
+        memory=0,
     ),
 )

@@ -1,9 +1,11 @@
 """A model unloaded: what it is, what it takes, and how to load it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+from pydantic import SecretStr
 
 from models.errors import InvalidRequest
 from models.requests import Loaded, Request
@@ -12,12 +14,34 @@ Where = Literal["local", "replicate", "fal", "google", "openai"]
 
 
 @dataclass(frozen=True)
+class Access:
+    """How remote services are reached. Google: a key, or a service account's file with project and region (Vertex).
+
+    openai_base_url: a server that speaks OpenAI's protocol; planner: the model that it is asked for. addresses: other
+    servers in the place of a service's own, by its name.
+    """
+
+    replicate: SecretStr | None = None
+    fal: SecretStr | None = None
+    google: SecretStr | None = None
+    google_account: Path | None = None
+    google_project: str | None = None
+    google_region: str | None = None
+    openai: SecretStr | None = None
+    openai_base_url: str | None = None
+    planner: str | None = None
+    addresses: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Host:
-    """What `load` needs to know of the machine. device: "mps", "cuda" or "cpu"; weights: the folder of pulled files."""
+    """What `load` needs to know of the machine. device: "mps", "cuda" or "cpu"; weights: the folder of pulled files;
+    access: keys, where remote models may be called."""
 
     weights: Path
     device: str = "cpu"
     threads: int = 2
+    access: Access = Access()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import gradio as gr
 
 from jobs.store import Store
 from scenehf.pixels import HOME, PUBLIC
-from scenehf.ui import gaze_view, layers_view
+from scenehf.ui import choices, gaze_view, layers_view
 from scenehf.ui.api import Endpoints
 from scenehf.ui.images import routes
 from scenehf.ui.tabs import gaze, history, layers
@@ -79,7 +79,7 @@ class Screens:
             max_file_size=self._limits.bytes,
             footer_links=["api", "settings"],
             theme=theme(),
-            app_kwargs={"routes": routes(self._store)},
+            app_kwargs={"routes": [*routes(self._store), *choices.routes()]},
         )
         return Served(url, share_url or None)
 

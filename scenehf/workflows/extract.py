@@ -1,6 +1,5 @@
 """The job kind `layers.extract`: plan, extract front to back, paint plates, assemble, export (see `making`)."""
 
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,9 +10,11 @@ from jobs.errors import Paused
 from jobs.job import Step as Attempt
 from models.pool import Pool
 from models.spec import Host
+from scenehf.keys import KEYRING
 from scenehf.layers.adjust import MOST
 from scenehf.layers.engines import ENGINES
 from scenehf.layers.plan import ExtractStep, Plan, PlateStep, StepId
+from scenehf.layers.planners import OFFLINE, PLANNERS
 from scenehf.settings import Settings
 from scenehf.workflows.layer_units import LayerUnits
 from scenehf.workflows.making import FINISHED, SOURCE, Files, Maker, Task, Unit, asset_name
@@ -70,7 +71,11 @@ class _Extraction:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._params = Params.model_validate(context.job.params)
-        self._maker = Maker(context, headless=self._params.headless, here=self._here)
+        settings = Settings()
+        self._maker = Maker(context, headless=self._params.headless, here=self._here, caps=settings.caps())
+        # A pool of this run's own, so that it calls with the keys of whoever made the job.
+        access = KEYRING.access(context.job.id, settings)
+        self._units_here = LayerUnits(Pool(Host(weights=settings.weights, access=access))).table()
         self._chosen = self._maker.chosen
         self._do = self._maker.do
 
@@ -90,13 +95,22 @@ class _Extraction:
     def _plan(self) -> Plan:
         if self._params.plan is not None:
             return self._params.plan
-        task = Task(
-            PLAN, "Plan", "layers.plan", {"planner": self._params.planner}, {"image": self._path(SOURCE)}
-        )
-        plan = Plan.model_validate(self._do(task, 0, 8).result["plan"])
+        plan = self._proposal(self._params.planner)
         self._params = self._params.model_copy(update={"plan": plan})
         self._context.set_params(self._params.model_dump(mode="json"))
         return plan
+
+    def _proposal(self, planner: str) -> Plan:
+        """What the planner proposes; where a service's came to nothing, what this computer's does, with a notice."""
+        task = Task(PLAN, "Plan", "layers.plan", {"planner": planner}, {"image": self._path(SOURCE)})
+        if planner == OFFLINE:
+            return Plan.model_validate(self._do(task, 0, 8).result["plan"])
+        attempt = self._maker.attempt(task, 0, 8)
+        if attempt.state in FINISHED:
+            return Plan.model_validate(attempt.result["plan"])
+        why = (attempt.error or {}).get("message", "it gave no plan.")
+        self._context.log(f"{PLANNERS[planner].title}: {why} This computer plans instead.")
+        return self._proposal(OFFLINE)
 
     def _task(self, plan: Plan, step: ExtractStep | PlateStep) -> Task:
         files = {"image": self._base(plan, step)}
@@ -182,17 +196,13 @@ class _Extraction:
         return self._context.path(name)
 
     def _here(self, task: Task) -> Unit | None:
-        """A cloud engine's work stays in this process; everything else goes to the worker."""
-        is_cloud = ENGINES[self._params.engine].where == "cloud"
-        return (
-            _units_here()[task.unit] if is_cloud and task.unit in ("layers.extract", "layers.plate") else None
-        )
-
-
-@cache
-def _units_here() -> dict[str, Unit]:
-    """The units in this process: a cloud engine waits for its service and holds no models worth a process."""
-    return LayerUnits(Pool(Host(weights=Settings().weights))).table()
+        """What a service does stays in this process, which waits for it; everything else goes to the worker."""
+        if task.unit == "layers.plan":
+            is_cloud = PLANNERS[task.params["planner"]].where != "local"
+        else:
+            steps = ("layers.extract", "layers.plate")
+            is_cloud = ENGINES[self._params.engine].where == "cloud" and task.unit in steps
+        return self._units_here[task.unit] if is_cloud else None
 
 
 def report_of(plan: Plan, chosen: dict[str, Attempt]) -> dict[str, Any]:

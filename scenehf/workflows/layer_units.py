@@ -44,7 +44,7 @@ class LayerUnits:
 
     def plan(self, params: dict[str, Any], files: Files, run: Run) -> Reply:
         """params: planner. Data: plan (JSON)."""
-        proposal = separated(PLANNERS[params["planner"]](_picture(files["image"]), self._pool, run))
+        proposal = separated(PLANNERS[params["planner"]].propose(_picture(files["image"]), self._pool, run))
         return {"plan": proposal.model_dump(mode="json")}, {}
 
     def extract(self, params: dict[str, Any], files: Files, run: Run) -> Reply:

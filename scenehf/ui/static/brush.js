@@ -70,7 +70,7 @@ function brushSession(viewer, tray, step, photo, { onApply, leave }) {
   const grow = slider("Grow", { min: -OUTLINE_MOST, max: OUTLINE_MOST, value: 0, says: signed, onInput: reshape });
   const undoButton = iconButton("Undo the last stroke", "undo", () => undo());
   const redoButton = iconButton("Redo the stroke", "redo", () => redo());
-  const apply = trayButton("Apply", "shf-primary", finish);
+  const apply = trayButton(priced("Apply", step.usd), "shf-primary", finish);
   const hint = toolHint(
     "What is dark is not kept.",
     "K keeps, D drops, E erases what was painted; [ and ] change the size; arrow keys move the brush, Space paints.",
@@ -199,7 +199,7 @@ function brushSession(viewer, tray, step, photo, { onApply, leave }) {
       const asks = file || feather.value || grow.value;
       taken = open && asks && (await onApply(step.key, { strokes: file, feather: feather.value, grow: grow.value })) !== false;
     } finally {
-      setText(apply, "Apply");
+      setText(apply, priced("Apply", step.usd));
       if (open) offer();
     }
     if (taken && open) leave();

@@ -30,6 +30,7 @@ function newButton(className, text, press) {
 /** on: {select(key), act(verb, given), tool(name, key), look(key, change), compare(a, b)}. */
 function newCard(key, on) {
   let step = null;
+  let plateUsd = 0;
   let open = { selected: false, idle: false, look: {}, others: [] };
 
   const thumb = make("img");
@@ -57,6 +58,8 @@ function newCard(key, on) {
   prompt.maxLength = 500;
   const given = () => ({ key, ...(prompt.value === step.prompt ? {} : { prompt: prompt.value }) });
   const buttons = {
+    made: newButton("shf-made", null, () => on.act("payment", { key, made: true })),
+    unmade: newButton("shf-unmade", "It was not made", () => on.act("payment", { key, made: false })),
     accept: newButton("shf-accept", "Accept", () => on.act("accept", { key })),
     retry: newButton("shf-retry", "Retry", () => on.act("retry", given())),
     refine: newButton("shf-refine", "Refine", () => on.tool("refine", key)),
@@ -84,7 +87,7 @@ function newCard(key, on) {
       box.checked = overlaps(step.box, other.box);
       return [other, box];
     });
-    const go = newButton("", "Paint out and retry", () => {
+    const go = newButton("", priced("Paint out and retry", step.usd + plateUsd), () => {
       const removes = boxes.filter(([, box]) => box.checked).map(([other]) => other.key);
       under.hidden = true;
       on.act("plate_retry", { key, removes });
@@ -116,6 +119,7 @@ function newCard(key, on) {
 
   function fill(next, index, photo, engine, around) {
     step = next;
+    plateUsd = engine.plate;
     open = around;
     const { selected, idle } = around;
     const planned = step.action === "extract" || step.action === "plate";
@@ -159,6 +163,14 @@ function newCard(key, on) {
     buttons.retry.hidden = !(idle && RETRIED.includes(step.action) && FINISHED.includes(step.state));
     buttons.refine.hidden = !(idle && extract && result && step.mask);
     buttons.rematte.hidden = buttons.refine.hidden;
+    buttons.made.hidden = buttons.unmade.hidden = !(idle && step.payment);
+    if (step.payment) {
+      const { lost, usd } = step.payment;
+      setText(buttons.made, `${lost ? "It was made" : "Give it up"} · ${money(usd)}`);
+      buttons.unmade.hidden ||= !lost;
+    }
+    setText(buttons.retry, priced("Retry", step.usd));
+    setText(buttons.rematte, priced("Remove BG", step.usd));
     buttons.under.hidden = !(idle && extract && FINISHED.includes(step.state) && others.length > 0);
     buttons.box.hidden = buttons.points.hidden = buttons.remove.hidden = !(idle && extract);
     row.hidden = Object.values(buttons).every((button) => button.hidden);
@@ -207,7 +219,9 @@ function fillFindings(node, step) {
     meaning: check.meaning,
     advice: check.advice,
   }));
-  if (step.error) findings.push({ figure: step.error.message, advice: step.error.hint });
+  const told = step.error && step.error.kind === "Uncertain" && step.state === "failed";
+  const advice = told ? "You have said what became of it. Retry it when you like." : step.error && step.error.hint;
+  if (step.error) findings.push({ figure: step.error.message, advice });
   const signature = JSON.stringify(findings);
   if (node.dataset.signature === signature) return;
   node.dataset.signature = signature;

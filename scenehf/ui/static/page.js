@@ -11,7 +11,7 @@ const STATE_WORDS = {
   succeeded: "Done",
   failed: "Failed",
   cancelled: "Cancelled",
-  unknown: "Unknown",
+  unknown: "Payment open",
 };
 
 /** The title of the tab that shows jobs of this kind; Layers shows the state and the log of any. */
