@@ -37,6 +37,11 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument(
         "--engine", default=usual.engine, help="what turns the head: " + ", ".join(gaze.ENGINES)
     )
+    parser.add_argument(
+        "--fast",
+        action="store_true",
+        help="let a slow engine draw 64 keyframes and carry the rest between them",
+    )
     parser.add_argument("--cutout", action="store_true", help="the person alone, without the background")
     parser.add_argument(
         "--face", metavar="X,Y", help="a point on the face to turn, in source pixels; the largest without it"
@@ -45,15 +50,17 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Exit 0 with all files written, 2 for bad input (also where no face is found), 1 if the job failed."""
-    params = gaze.checked(
+    params = gaze.usable(
         {
             "grid": args.grid,
             "mobile": args.mobile_grid,
             "cell": args.cell,
             "engine": args.engine,
+            "fast": args.fast,
             "cutout": args.cutout,
             "face": _share(args.portrait, args.face) if args.face else None,
-        }
+        },
+        settings.weights,
     )
     folder(args.out)
     services = build(settings)

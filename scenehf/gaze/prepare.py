@@ -1,6 +1,6 @@
 """From a photo to what a portrait engine needs: the face, a frame around it, landmarks, matte and calibration."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -52,7 +52,14 @@ class Portrait:
     alpha: Alpha | None
     calibration: Calibration = NOT_CALIBRATED
 
-    def request(self, poses: Sequence[Pose], *, cutout: bool = False) -> PortraitRetarget:
+    def request(
+        self,
+        poses: Sequence[Pose],
+        *,
+        cutout: bool = False,
+        fast: bool = False,
+        expression: Mapping[str, float] | None = None,
+    ) -> PortraitRetarget:
         """What to ask of a portrait engine."""
         return PortraitRetarget(
             self.image,
@@ -62,6 +69,8 @@ class Portrait:
             self.alpha,
             cutout,
             self.calibration,
+            fast,
+            expression or {},
         )
 
 

@@ -32,7 +32,7 @@ def describe(store: Store, job: Job) -> Json:
         "phase": _phase(job, failed),
         "problem": failed.error if failed else None,
         "photo": {"url": url_of(photo, side=SIDES[1]), "width": width, "height": height},
-        "options": params.model_dump(mode="json", include={"grid", "mobile", "cell", "cutout"}),
+        "options": params.model_dump(mode="json", exclude={"face"}),
         "faces": _faces(params, [step for step in attempts if step.key == gaze.PORTRAIT]),
         "drawn": _drawn(params, chosen),
         "cells": params.grid**2,
