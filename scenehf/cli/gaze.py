@@ -42,6 +42,13 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         action="store_true",
         help="let a slow engine draw 64 keyframes and carry the rest between them",
     )
+    parser.add_argument(
+        "--expression",
+        type=_expression,
+        default={},
+        metavar="NAME=VALUE,...",
+        help="LivePortrait: what the face is to do, for example smile=0.8,blink=-5",
+    )
     parser.add_argument("--cutout", action="store_true", help="the person alone, without the background")
     parser.add_argument(
         "--face", metavar="X,Y", help="a point on the face to turn, in source pixels; the largest without it"
@@ -57,6 +64,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             "cell": args.cell,
             "engine": args.engine,
             "fast": args.fast,
+            "expression": args.expression,
             "cutout": args.cutout,
             "face": _share(args.portrait, args.face) if args.face else None,
         },
@@ -71,6 +79,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             return _refused(services.store, job)
         _copy(services.store, job, args.out)
     return 0
+
+
+def _expression(text: str) -> dict[str, float]:
+    pairs = (pair.partition("=") for pair in text.split(",") if pair)
+    return {name.strip(): float(value) for name, _, value in pairs}
 
 
 def _share(photo: Path, text: str) -> tuple[float, float]:

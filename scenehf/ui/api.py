@@ -95,10 +95,10 @@ class Endpoints:
         grid: int = USUAL.grid,
         mobile_grid: int = USUAL.mobile,
         cell: int = USUAL.cell,
-        engine: str = USUAL.engine,
-        fast: bool = False,
         cutout: bool = False,
         face: list[float] | None = None,
+        engine: str = USUAL.engine,
+        fast: bool = False,
     ) -> Json:
         """Turn a portrait into one that looks at the cursor: a grid of head poses and a page that shows it.
 
@@ -111,10 +111,10 @@ class Endpoints:
             grid: Cells a side, 3 to 60.
             mobile_grid: Cells a side for phones, 3 to 60.
             cell: Longer side of a cell in px, 64 to 1024.
-            engine: "mesh", or "liveportrait" where its weights have been pulled.
-            fast: LivePortrait draws 64 keyframes; the other cells are carried between them.
             cutout: The person alone, without the background.
             face: A point [x, y] in 0..1 of the picture on the face that is to turn; the largest face without it.
+            engine: "mesh", or "liveportrait" where its weights have been pulled.
+            fast: LivePortrait draws 64 keyframes; the other cells are carried between them.
         """
         with refusals():
             if not portrait:

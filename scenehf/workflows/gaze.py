@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from jobs.context import Context
 from jobs.job import Job
 from jobs.store import Store
+from models.local.liveportrait.expressions import complaint
 from models.runtime import hub
 from scenehf.errors import NotPossible
 from scenehf.gaze.grid import DESKTOP, LARGEST, MOBILE, SMALLEST
@@ -29,7 +30,7 @@ ENGINES = {  # what a person calls an engine -> its model
 }
 PULLED = {"liveportrait": "liveportrait"}  # engines that need a set of weights of the hub
 FIRST = 5  # cells of the first stretch: the corners and the centre, to be looked at at once
-STRETCH = 60  # cells of the others
+STRETCHES = {"mesh": 60, "liveportrait": 10}  # cells of the others: what a crash costs at most
 PREPARED, DRAWN = 0.1, 0.55  # of the whole run, when the portrait is ready and when all cells are there
 SMALLEST_CELL, LARGEST_CELL = 64, 1024  # px
 
@@ -60,6 +61,11 @@ def checked(given: dict[str, Any]) -> Params:
         raise NotPossible(_complaint(error)) from None
     if params.engine not in ENGINES:
         raise NotPossible(f"There is no engine {params.engine!r}. Choose from: {', '.join(ENGINES)}.")
+    if params.expression:
+        if params.engine != "liveportrait":
+            raise NotPossible("Only the LivePortrait engine changes expressions.")
+        if wrong := complaint(params.expression):
+            raise NotPossible(wrong)
     if params.cell > (largest := largest_cell(params.grid)):
         raise NotPossible(f"Cells of a grid of {params.grid} are at most {largest} px long.")
     return params.model_copy(update={"mobile": min(params.mobile, params.grid)})
@@ -125,7 +131,7 @@ def run(context: Context) -> None:
     """Make the grid. Raises Paused where no face can be turned."""
     params = Params.model_validate(context.job.params)
     maker = Maker(context)
-    stretches = stretches_of(params.grid)
+    stretches = stretches_of(params.grid, params.engine)
     total = len(stretches) + 2
     ready = maker.do(_portrait(context, params), 0, total, (0.0, PREPARED))
     files = {
@@ -157,10 +163,10 @@ def stretch_key(number: int) -> str:
     return f"cells-{number:02d}"
 
 
-def stretches_of(side: int) -> list[tuple[int, int]]:
+def stretches_of(side: int, engine: str = "mesh") -> list[tuple[int, int]]:
     """(first, last) of the order of cells, last excluded, for each step that draws some."""
     count = side * side
-    edges = [0, *range(FIRST, count, STRETCH), count]
+    edges = [0, *range(FIRST, count, STRETCHES[engine]), count]
     return list(pairwise(edges))
 
 

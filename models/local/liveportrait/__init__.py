@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from models.errors import InvalidRequest, ResultInvalid
-from models.local.liveportrait.expressions import controls
+from models.local.liveportrait.expressions import complaint
 from models.requests import Image, PortraitRetarget, Pose, Run
 from models.runtime import hub
 from models.runtime.device import best_device
@@ -35,32 +35,32 @@ def build(name: str, state: Mapping[str, Any]) -> "nn.Module":
 
 def load(host: Host) -> "LivePortrait":
     """The pulled weights on the best device of this machine; raises WeightsMissing."""
+    import torch
+    from safetensors.torch import load_file
+
+    from models.local.liveportrait.networks.chip import placed
+
     for file in hub.HUB[WEIGHTS].kept:
         hub.path(host.weights, WEIGHTS, file)
 
     def states(name: str) -> Mapping[str, Any]:
-        from safetensors.torch import load_file
-
         state: Mapping[str, Any] = load_file(hub.path(host.weights, WEIGHTS, f"{name}.safetensors"))
         return state
 
     device = best_device() if host.device == "cpu" else host.device
-    return LivePortrait(states, device, host.threads)
+    return LivePortrait(
+        placed(states, device), lambda: placed(states, device, dtype=torch.float32), host.threads
+    )
 
 
 class LivePortrait:
     """A loaded model: portrait and poses in, cells out as they are taken.
 
-    states: gives a network's state by its name. device: "mps", "cuda" or "cpu". threads: cells put together at once.
+    single: makes the networks anew in single precision. threads: cells put together at once.
     """
 
-    def __init__(
-        self, states: Callable[[str], Mapping[str, Any]], device: str = "cpu", threads: int = 1
-    ) -> None:
-        from models.local.liveportrait.networks.chip import placed
-
-        self._states, self._device, self._threads = states, device, max(1, threads)
-        self._chip: Chip = placed(states, device)
+    def __init__(self, chip: "Chip", single: "Callable[[], Chip]", threads: int = 1) -> None:
+        self._chip, self._single, self._threads = chip, single, max(1, threads)
 
     def __call__(self, request: PortraitRetarget, run: Run) -> Iterator[Image]:
         """Cells, uint8 (h, w, 3), or (h, w, 4) as a cut-out; raises InvalidRequest before the first of them."""
@@ -101,7 +101,6 @@ class LivePortrait:
         import torch
 
         from models.local.liveportrait.engine import Engine
-        from models.local.liveportrait.networks.chip import placed
 
         try:
             return Engine(request, self._chip)
@@ -109,7 +108,7 @@ class LivePortrait:
             if self._chip.dtype == torch.float32:
                 raise ResultInvalid("The networks answered with numbers that are none.") from None
             run.log("This device overflows in half precision: going on in single precision.")
-            self._chip = placed(self._states, self._device, dtype=torch.float32)
+            self._chip = self._single()
             return self._engine(request, run)
 
 
@@ -122,12 +121,7 @@ def _check(request: PortraitRetarget) -> None:
         raise InvalidRequest("The matte and the image differ in size.")
     if request.cutout and request.alpha is None:
         raise InvalidRequest("A cut-out needs a matte.")
-    ranges = controls()
-    for name, value in request.expression.items():
-        if name not in ranges:
-            raise InvalidRequest(f"There is no control {name!r}. Choose from: {', '.join(ranges)}.")
-        low, high = ranges[name]
-        if not low <= value <= high:
-            raise InvalidRequest(f"The control {name} goes from {low} to {high}.")
+    if wrong := complaint(request.expression):
+        raise InvalidRequest(wrong)
     if min(request.calibration.yaw, request.calibration.pitch, request.calibration.gaze) <= 0:
         raise InvalidRequest("A calibration is above zero.")

@@ -18,49 +18,62 @@ Floats = NDArray[np.float32]
 
 KEYS = 8  # a side: 64 keyframes for a grid of any size
 SMOOTH = 1.5  # px: how far the flow is blurred
+SMALLEST = 16  # px a side that flow is looked for in
 Line = tuple[tuple[float, float], ...]  # along one side of a grid: (angle, pupil), ascending
 
 
 class Flow:
-    """Two pictures of one shape and where each one's pixels are in the other."""
+    """Two pictures of one shape and where each one's pixels are in the other, found and kept at half their size."""
 
     def __init__(self, first: Image, second: Image) -> None:
         import cv2
 
         self._first, self._second = first, second
+        height, width = first.shape[:2]
+        half = max(SMALLEST, width // 2), max(SMALLEST, height // 2)
+        self._scale = np.array([width / half[0], height / half[1]], np.float32)
         grey = [
-            cv2.cvtColor(np.ascontiguousarray(image[..., :3]), cv2.COLOR_RGB2GRAY)
+            cv2.resize(
+                cv2.cvtColor(np.ascontiguousarray(image[..., :3]), cv2.COLOR_RGB2GRAY),
+                half,
+                interpolation=cv2.INTER_AREA,
+            )
             for image in (first, second)
         ]
         search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        self._there: Floats = search.calc(grey[0], grey[1], None)
-        self._back: Floats = search.calc(grey[1], grey[0], None)
-        height, width = grey[0].shape
-        self._places = np.dstack(np.meshgrid(np.arange(width), np.arange(height))).astype(np.float32)
+        self._there = search.calc(grey[0], grey[1], None).astype(np.float16)
+        self._back = search.calc(grey[1], grey[0], None).astype(np.float16)
 
     def at(self, t: float) -> Image:
         """The picture that lies at t of the way, 0 < t < 1."""
         import cv2
 
-        to_first = (t * t) * self._back - (t * (1 - t)) * self._there
-        to_second = ((1 - t) * (1 - t)) * self._there - (t * (1 - t)) * self._back
-        seen = [
-            cv2.remap(
-                image,
-                self._places + cv2.GaussianBlur(shift, (0, 0), SMOOTH),
-                None,
-                cv2.INTER_CUBIC,
-                borderMode=cv2.BORDER_REPLICATE,
-            )
-            for image, shift in ((self._first, to_first), (self._second, to_second))
-        ]
-        return np.asarray(cv2.addWeighted(seen[0], 1 - t, seen[1], t, 0), np.uint8)
+        there, back = self._there.astype(np.float32), self._back.astype(np.float32)
+        to_first = (t * t) * back - (t * (1 - t)) * there
+        to_second = ((1 - t) * (1 - t)) * there - (t * (1 - t)) * back
+        first, second = (
+            cv2.remap(image, self._origins(way), None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+            for image, way in ((self._first, to_first), (self._second, to_second))
+        )
+        return np.asarray(cv2.addWeighted(first, 1 - t, second, t, 0), np.uint8)
+
+    def _origins(self, way: Floats) -> Floats:
+        """float32 (h, w, 2): where each pixel is read, from a way at half the size."""
+        import cv2
+
+        height, width = self._first.shape[:2]
+        smooth = cv2.GaussianBlur(way, (0, 0), SMOOTH / 2) * self._scale
+        whole = cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
+        whole[..., 0] += np.arange(width, dtype=np.float32)
+        whole[..., 1] += np.arange(height, dtype=np.float32)[:, None]
+        return np.asarray(whole, np.float32)
 
 
 class Grid:
     """The cells of a grid of poses, in any order, most of them between keyframes.
 
-    draw: makes one cell. What has been drawn is kept: 64 keyframes, and the cells on their rows.
+    draw: makes one cell. Kept are the 64 keyframes, the cells on their rows, and all flow between them: for cells of
+    512 px about 350 MB.
     """
 
     def __init__(self, poses: Sequence[Pose], draw: Callable[[Pose], Image]) -> None:
@@ -69,26 +82,23 @@ class Grid:
         self._columns, self._rows = keys(len(self._across)), keys(len(self._along))
         self._any = poses[0]
         self._draw = draw
-        # Neighbours in a grid are asked for one after the other, so few pairs are worth keeping.
         self._key = cache(self._key_cell)
         self._on_row = cache(self._row_cell)
-        self._row_flow = cache(self._flow_along_row)
+        self._across_flow = cache(lambda row, low, high: Flow(self._key(row, low), self._key(row, high)))
+        self._along_flow = cache(
+            lambda column, low, high: Flow(self._on_row(low, column), self._on_row(high, column))
+        )
 
     def cell(self, pose: Pose) -> Image:
         """uint8, as `draw` gives it."""
         column = self._across.index((pose.yaw, pose.pupil_x))
         row = self._along.index((pose.pitch, pose.pupil_y))
         low, high, t = around(self._rows, row)
-        if t == 0:
-            return self._on_row(low, column)
-        return Flow(self._on_row(low, column), self._on_row(high, column)).at(t)
+        return self._on_row(low, column) if t == 0 else self._along_flow(column, low, high).at(t)
 
     def _row_cell(self, row: int, column: int) -> Image:
         low, high, t = around(self._columns, column)
-        return self._key(row, low) if t == 0 else self._row_flow(row, low, high).at(t)
-
-    def _flow_along_row(self, row: int, low: int, high: int) -> Flow:
-        return Flow(self._key(row, low), self._key(row, high))
+        return self._key(row, low) if t == 0 else self._across_flow(row, low, high).at(t)
 
     def _key_cell(self, row: int, column: int) -> Image:
         (yaw, pupil_x), (pitch, pupil_y) = self._across[column], self._along[row]

@@ -5,6 +5,7 @@ eyebrow, smile, the mouth), and PowerHouseMan/ComfyUI-AdvancedLivePortrait @3bba
 does along with a wink and an open mouth, and the ranges of the controls). Both MIT.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Annotated, get_type_hints
 
@@ -64,6 +65,18 @@ def controls() -> dict[str, Between]:
     hints = get_type_hints(Edit, include_extras=True)
     names = (field.name for field in fields(Edit))
     return {name: hints[name].__metadata__[0] for name in names if name not in OF_POSES}
+
+
+def complaint(expression: Mapping[str, float]) -> str:
+    """What is wrong with values of controls by their names, as a sentence; "" if nothing is."""
+    ranges = controls()
+    for name, value in expression.items():
+        if name not in ranges:
+            return f"There is no control {name!r}. Choose from: {', '.join(ranges)}."
+        low, high = ranges[name]
+        if not low <= value <= high:
+            return f"The control {name} goes from {low} to {high}."
+    return ""
 
 
 def turned(edit: Edit) -> tuple[float, float, float]:
