@@ -33,7 +33,7 @@ def _serve(settings: Settings) -> int:
     with build(settings) as services:
         from scenehf.ui.build import Screens  # takes seconds, in which interrupted jobs go on already
 
-        screens = Screens(services.store, settings.uploads, public=settings.public)
+        screens = Screens(services.store, settings.uploads, weights=settings.weights, public=settings.public)
         served = screens.serve(
             settings.port, share=settings.share, browser=settings.browser and not settings.space_id
         )

@@ -84,6 +84,17 @@ SPECS: tuple[ModelSpec, ...] = (
         memory=200,
     ),
     ModelSpec(
+        id="liveportrait",
+        title="Turning portrait (LivePortrait)",
+        where="local",
+        accepts=PortraitRetarget,
+        load=_local("liveportrait"),
+        licence="MIT",
+        url="https://huggingface.co/KwaiVGI/LivePortrait",
+        memory=3000,
+        weights=("liveportrait",),
+    ),
+    ModelSpec(
         id="saliency-cut",
         title="Saliency and graph cuts",
         where="local",

@@ -7,8 +7,8 @@ Pixel conventions, everywhere in this package:
     box     (x0, y0, x1, y1) in pixels of the image, origin top left, x1 and y1 exclusive
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
@@ -219,7 +219,8 @@ class PortraitRetarget(Request[Iterator[Image]]):
     points: float32 (478, 3), the landmarks of the face that turns (`FaceMesh.points`). size: longer side of a
     cell in px; the other side keeps the image's shape. alpha: float32 (height, width), what belongs to the person;
     with it the background stands still. cutout: cells are uint8 (height, width, 4), the person alone (needs alpha);
-    otherwise (height, width, 3).
+    otherwise (height, width, 3). fast: an engine that is slow may draw keyframes and carry the others between them.
+    expression: what else the face is to do in every cell, by the engine's own names of controls; {} leaves it be.
     """
 
     image: Image
@@ -229,6 +230,8 @@ class PortraitRetarget(Request[Iterator[Image]]):
     alpha: Alpha | None = None
     cutout: bool = False
     calibration: Calibration = Calibration()
+    fast: bool = False
+    expression: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

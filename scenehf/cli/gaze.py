@@ -37,6 +37,18 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument(
         "--engine", default=usual.engine, help="what turns the head: " + ", ".join(gaze.ENGINES)
     )
+    parser.add_argument(
+        "--fast",
+        action="store_true",
+        help="let a slow engine draw 64 keyframes and carry the rest between them",
+    )
+    parser.add_argument(
+        "--expression",
+        type=_expression,
+        default={},
+        metavar="NAME=VALUE,...",
+        help="LivePortrait: what the face is to do, for example smile=0.8,blink=-5",
+    )
     parser.add_argument("--cutout", action="store_true", help="the person alone, without the background")
     parser.add_argument(
         "--face", metavar="X,Y", help="a point on the face to turn, in source pixels; the largest without it"
@@ -45,15 +57,18 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Exit 0 with all files written, 2 for bad input (also where no face is found), 1 if the job failed."""
-    params = gaze.checked(
+    params = gaze.usable(
         {
             "grid": args.grid,
             "mobile": args.mobile_grid,
             "cell": args.cell,
             "engine": args.engine,
+            "fast": args.fast,
+            "expression": args.expression,
             "cutout": args.cutout,
             "face": _share(args.portrait, args.face) if args.face else None,
-        }
+        },
+        settings.weights,
     )
     folder(args.out)
     services = build(settings)
@@ -64,6 +79,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             return _refused(services.store, job)
         _copy(services.store, job, args.out)
     return 0
+
+
+def _expression(text: str) -> dict[str, float]:
+    pairs = (pair.partition("=") for pair in text.split(",") if pair)
+    return {name.strip(): float(value) for name, _, value in pairs}
 
 
 def _share(photo: Path, text: str) -> tuple[float, float]:

@@ -4,8 +4,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from models.runtime.weights import WEIGHTS, Finding, State, pull, verify
+from models.runtime import hub
+from models.runtime.hub import HUB, HubSet
+from models.runtime.weights import WEIGHTS, Finding, State, WeightSet, pull, verify
 from scenehf.settings import Settings
+
+SETS = (*WEIGHTS, *HUB)
 
 
 def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -14,7 +18,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     acts = parser.add_subparsers(dest="act", required=True, metavar="list | pull | verify")
     acts.add_parser("list", help="every set of weights and whether it is here")
     puller = acts.add_parser("pull", help="fetch a set; what is here is not fetched again")
-    puller.add_argument("name", choices=tuple(WEIGHTS), metavar="NAME", help=", ".join(WEIGHTS))
+    puller.add_argument("name", choices=SETS, metavar="NAME", help=", ".join(SETS))
     puller.add_argument("--quiet", action="store_true", help="say nothing if it is here")
     acts.add_parser("verify", help="compare every file with its recorded hash")
 
@@ -22,12 +26,22 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Exit 0, or 1 if `verify` found something missing or damaged."""
     if args.act == "pull":
-        if args.quiet and worst(verify(settings.weights, (args.name,))) == "present":
-            return 0
-        pull(args.name, settings.weights, _show)
+        return _pull(args.name, settings.weights, quiet=args.quiet)
+    if args.act == "list":
+        return _list(verify(settings.weights) + hub.verify(settings.weights))
+    pulled = tuple(name for name in HUB if (settings.weights / name).is_dir())  # the others are a choice
+    return _check(verify(settings.weights) + hub.verify(settings.weights, pulled), settings.weights)
+
+
+def _pull(name: str, weights: Path, *, quiet: bool) -> int:
+    found = hub.verify(weights, (name,)) if name in HUB else verify(weights, (name,))
+    if quiet and worst(found) == "present":
         return 0
-    findings = verify(settings.weights)
-    return _check(findings, settings.weights) if args.act == "verify" else _list(findings)
+    if name in HUB:
+        hub.pull(name, weights, _show, lambda line: print(line, flush=True))
+    else:
+        pull(name, weights, _show)
+    return 0
 
 
 def _show(fraction: float, message: str) -> None:
@@ -40,7 +54,8 @@ def _show(fraction: float, message: str) -> None:
 
 def _list(findings: list[Finding]) -> int:
     rows = [("NAME", "TITLE", "SIZE", "LICENCE", "STATE")]
-    for weight_set in WEIGHTS.values():
+    sets: list[WeightSet | HubSet] = [*WEIGHTS.values(), *HUB.values()]
+    for weight_set in sets:
         state = worst([finding for finding in findings if finding.set == weight_set.name])
         size = f"{weight_set.bytes / 1e6:.1f} MB"
         rows.append((weight_set.name, weight_set.title, size, weight_set.licence, state))

@@ -1,6 +1,6 @@
 """From a photo to what a portrait engine needs: the face, a frame around it, landmarks, matte and calibration."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,7 +55,14 @@ class Portrait:
     calibration: Calibration = NOT_CALIBRATED
     eyes: tuple[dict[str, Any], ...] = ()
 
-    def request(self, poses: Sequence[Pose], *, cutout: bool = False) -> PortraitRetarget:
+    def request(
+        self,
+        poses: Sequence[Pose],
+        *,
+        cutout: bool = False,
+        fast: bool = False,
+        expression: Mapping[str, float] | None = None,
+    ) -> PortraitRetarget:
         """What to ask of a portrait engine."""
         return PortraitRetarget(
             self.image,
@@ -65,6 +72,8 @@ class Portrait:
             self.alpha,
             cutout,
             self.calibration,
+            fast,
+            expression or {},
         )
 
 

@@ -36,10 +36,11 @@ FORBIDDEN = (
 class Endpoints:
     """The endpoints over one store. public: strangers can call them, so none shows or touches all jobs."""
 
-    def __init__(self, store: Store, watch: Watch, limits: Limits, *, public: bool) -> None:
+    def __init__(self, store: Store, watch: Watch, limits: Limits, weights: Path, *, public: bool) -> None:
         self._store = store
         self._watch = watch
         self._limits = limits
+        self._weights = weights
         self._public = public
 
     def declare(self) -> None:
@@ -96,6 +97,8 @@ class Endpoints:
         cell: int = USUAL.cell,
         cutout: bool = False,
         face: list[float] | None = None,
+        engine: str = USUAL.engine,
+        fast: bool = False,
     ) -> Json:
         """Turn a portrait into one that looks at the cursor: a grid of head poses and a page that shows it.
 
@@ -110,14 +113,15 @@ class Endpoints:
             cell: Longer side of a cell in px, 64 to 1024.
             cutout: The person alone, without the background.
             face: A point [x, y] in 0..1 of the picture on the face that is to turn; the largest face without it.
+            engine: "mesh", or "liveportrait" where its weights have been pulled.
+            fast: LivePortrait draws 64 keyframes; the other cells are carried between them.
         """
         with refusals():
             if not portrait:
                 raise NotPossible("Give a portrait.")
             path = Path(portrait["path"])
-            params = gaze.checked(
-                {"grid": grid, "mobile": mobile_grid, "cell": cell, "cutout": cutout, "face": face or None}
-            )
+            asked = {"grid": grid, "mobile": mobile_grid, "cell": cell, "engine": engine, "fast": fast}
+            params = gaze.usable(asked | {"cutout": cutout, "face": face or None}, self._weights)
             return self._told(
                 gaze.create(self._store, path, name or path.name, params=params, limits=self._limits)
             )

@@ -35,9 +35,13 @@ class Served:
 
 
 class Screens:
-    """The app over one store. uploads: folder for what browsers send, emptied here. public: strangers can reach it."""
+    """The app over one store. uploads: folder for what browsers send, emptied here. weights: folder of pulled files;
+    without it the one beside `uploads`. public: strangers can reach it."""
 
-    def __init__(self, store: Store, uploads: Path, *, public: bool = False) -> None:
+    def __init__(
+        self, store: Store, uploads: Path, *, weights: Path | None = None, public: bool = False
+    ) -> None:
+        weights = weights or uploads.parent / "weights"
         self._store = store
         self._limits = PUBLIC if public else HOME
         _empty(uploads)
@@ -56,11 +60,11 @@ class Screens:
                 with gr.Tab("Layers", id="layers"):
                     first = layers.build(store, watch, self._limits, uploads, public=public)
                 with gr.Tab("Gaze", id="gaze"):
-                    second = gaze.build(store, watch, self._limits, uploads, public=public)
+                    second = gaze.build(store, watch, self._limits, uploads, weights, public=public)
                 with gr.Tab("History", id="history"):
                     history.build(store, public=public)
             _remember(self.blocks, first, second)
-            Endpoints(store, watch, self._limits, public=public).declare()
+            Endpoints(store, watch, self._limits, weights, public=public).declare()
 
     def serve(self, port: int | None, *, share: bool = False, browser: bool = False) -> Served:
         """Serve on 127.0.0.1 (a Space: where it wants it) and return at once. port None: any free one."""

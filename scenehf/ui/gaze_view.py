@@ -32,7 +32,7 @@ def describe(store: Store, job: Job) -> Json:
         "phase": _phase(job, failed),
         "problem": failed.error if failed else None,
         "photo": {"url": url_of(photo, side=SIDES[1]), "width": width, "height": height},
-        "options": params.model_dump(mode="json", include={"grid", "mobile", "cell", "cutout"}),
+        "options": params.model_dump(mode="json", exclude={"face", "expression"}),
         "faces": _faces(params, [step for step in attempts if step.key == gaze.PORTRAIT]),
         "drawn": _drawn(params, chosen),
         "cells": params.grid**2,
@@ -73,7 +73,7 @@ def _drawn(params: gaze.Params, chosen: dict[str, Step]) -> int:
         return 0
     shared = gaze.shared(params, portrait.result["portrait"])
     drawn = 0
-    for number, (first, last) in enumerate(gaze.stretches_of(params.grid)):
+    for number, (first, last) in enumerate(gaze.stretches_of(params.grid, params.engine)):
         step = chosen.get(gaze.stretch_key(number))
         same = step is not None and step.params == shared | {"first": first, "last": last}
         if step is not None and same and step.state in FINISHED:

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from jobs.context import Context
 from jobs.job import Job
 from jobs.store import Store
+from models.local.liveportrait.expressions import complaint
+from models.runtime import hub
 from scenehf.errors import NotPossible
 from scenehf.gaze.grid import DESKTOP, LARGEST, MOBILE, SMALLEST
 from scenehf.gaze.sprites import largest_cell
@@ -22,16 +24,22 @@ from scenehf.workflows.making import SOURCE, Files, Maker, Task, asset_name, pho
 KIND = "gaze.grid"
 ALPHA = "alpha.png"
 PORTRAIT, SITE = "portrait", "site"  # keys of steps
-ENGINES = {"mesh": "mesh-portrait"}  # what a person calls an engine -> its model
+ENGINES = {  # what a person calls an engine -> its model
+    "mesh": "mesh-portrait",
+    "liveportrait": "liveportrait",
+}
+PULLED = {"liveportrait": "liveportrait"}  # engines that need a set of weights of the hub
 FIRST = 5  # cells of the first stretch: the corners and the centre, to be looked at at once
-STRETCH = 60  # cells of the others
+STRETCHES = {"mesh": 60, "liveportrait": 10}  # cells of the others: what a crash costs at most
 PREPARED, DRAWN = 0.1, 0.55  # of the whole run, when the portrait is ready and when all cells are there
 SMALLEST_CELL, LARGEST_CELL = 64, 1024  # px
 
 
 class Params(BaseModel):
-    """What a job of this kind is asked. grid, mobile: cells a side. cell: longer side of a cell in px. face: the click
-    that picks one of several faces, in 0..1 of the photo; the largest face without it."""
+    """What a job of this kind is asked. grid, mobile: cells a side. cell: longer side of a cell in px. fast: let an
+    engine that is slow draw keyframes and carry the rest between them. expression: what the face is to do beside, by
+    names of the engine's controls. face: the click that picks one of several
+    faces, in 0..1 of the photo; the largest face without it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -39,7 +47,9 @@ class Params(BaseModel):
     mobile: Annotated[int, Field(ge=SMALLEST, le=LARGEST)] = MOBILE
     cell: Annotated[int, Field(ge=SMALLEST_CELL, le=LARGEST_CELL)] = 512
     engine: str = "mesh"
+    fast: bool = False
     cutout: bool = False
+    expression: dict[str, float] = Field(default_factory=dict)
     face: tuple[float, float] | None = None
 
 
@@ -51,9 +61,30 @@ def checked(given: dict[str, Any]) -> Params:
         raise NotPossible(_complaint(error)) from None
     if params.engine not in ENGINES:
         raise NotPossible(f"There is no engine {params.engine!r}. Choose from: {', '.join(ENGINES)}.")
+    if params.expression:
+        if params.engine != "liveportrait":
+            raise NotPossible("Only the LivePortrait engine changes expressions.")
+        if wrong := complaint(params.expression):
+            raise NotPossible(wrong)
     if params.cell > (largest := largest_cell(params.grid)):
         raise NotPossible(f"Cells of a grid of {params.grid} are at most {largest} px long.")
     return params.model_copy(update={"mobile": min(params.mobile, params.grid)})
+
+
+def lacking(engine: str, weights: Path) -> str:
+    """The sentence that says how to get this engine, or "" where its weights are in the folder."""
+    name = PULLED.get(engine)
+    if name is None or hub.here(weights, name):
+        return ""
+    return f"The {hub.HUB[name].title} engine needs its weights. Run `{hub.command(name)}`."
+
+
+def usable(given: dict[str, Any], weights: Path) -> Params:
+    """Params as `checked`, also refused where the engine's weights are not in the folder."""
+    params = checked(given)
+    if sentence := lacking(params.engine, weights):
+        raise NotPossible(sentence)
+    return params
 
 
 def _complaint(error: ValidationError) -> str:
@@ -100,7 +131,7 @@ def run(context: Context) -> None:
     """Make the grid. Raises Paused where no face can be turned."""
     params = Params.model_validate(context.job.params)
     maker = Maker(context)
-    stretches = stretches_of(params.grid)
+    stretches = stretches_of(params.grid, params.engine)
     total = len(stretches) + 2
     ready = maker.do(_portrait(context, params), 0, total, (0.0, PREPARED))
     files = {
@@ -132,10 +163,10 @@ def stretch_key(number: int) -> str:
     return f"cells-{number:02d}"
 
 
-def stretches_of(side: int) -> list[tuple[int, int]]:
+def stretches_of(side: int, engine: str = "mesh") -> list[tuple[int, int]]:
     """(first, last) of the order of cells, last excluded, for each step that draws some."""
     count = side * side
-    edges = [0, *range(FIRST, count, STRETCH), count]
+    edges = [0, *range(FIRST, count, STRETCHES[engine]), count]
     return list(pairwise(edges))
 
 

@@ -135,7 +135,9 @@ class GazeUnits:
             portrait = _portrait(params, files)
             places = grid.order(params["grid"])[first:]
             poses = [grid.pose(cell, params["grid"]) for cell in places]
-            asked = portrait.request(poses, cutout=params["cutout"])
+            asked = portrait.request(
+                poses, cutout=params["cutout"], fast=params["fast"], expression=params["expression"]
+            )
             kept = present.atlas if present is not None and present.what == what else _atlas(params, portrait)
             rest = self._pool(ENGINES[params["engine"]], asked, run)
             self._drawing = present = _Drawing(what, kept, rest, first)

@@ -203,7 +203,7 @@ def test_another_face_is_one_click(store, photo_path, tmp_path):
         ({"cell": 10}, "A cell cannot be 10: it has at least 64 and at most 1024 px."),
         ({"grid": None}, "The grid cannot be None"),
         ({"grid": 60, "cell": 600}, "Cells of a grid of 60 are at most 546 px long."),
-        ({"engine": "puppet"}, "There is no engine 'puppet'. Choose from: mesh."),
+        ({"engine": "puppet"}, "There is no engine 'puppet'. Choose from: mesh, liveportrait."),
         ({"face": "left"}, "face cannot be 'left'"),
     ],
 )
@@ -243,3 +243,36 @@ def test_a_picture_without_a_face_ends_with_2_and_a_sentence(furnished_home, tmp
     assert done.returncode == 2
     assert "No face was found in this picture. Use a photo that shows a face from the front." in done.stderr
     assert list((tmp_path / "out").iterdir()) == []
+
+
+# --- the engine that needs weights of its own ----------------------------------------------------------------
+
+
+def test_an_engine_without_its_weights_is_one_sentence_and_the_command(data, tmp_path, photo_path):
+    command = [
+        sys.executable,
+        "-m",
+        "scenehf",
+        "gaze",
+        str(photo_path("astronaut")),
+        "--engine",
+        "liveportrait",
+    ]
+    env = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ['PYTHONPATH']}"}
+    told = subprocess.run(
+        [*command, "--out", str(tmp_path / "out")], env=env, capture_output=True, text=True, check=False
+    )
+    sentence = "The LivePortrait engine needs its weights. Run `./launch.sh models pull liveportrait`.\n"
+    assert (told.returncode, told.stderr) == (2, sentence)
+    assert not (tmp_path / "out").exists()
+
+
+def test_expressions_are_for_the_engine_that_has_them():
+    assert gaze.checked({"engine": "liveportrait", "expression": {"smile": 0.5}}).expression == {"smile": 0.5}
+    for wrong, told in (
+        ({"expression": {"smile": 0.5}}, "Only the LivePortrait engine"),
+        ({"engine": "liveportrait", "expression": {"grin": 1}}, "no control 'grin'"),
+        ({"engine": "liveportrait", "expression": {"blink": 50}}, "blink goes from -20 to 5"),
+    ):
+        with pytest.raises(NotPossible, match=told):
+            gaze.checked(wrong)

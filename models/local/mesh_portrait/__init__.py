@@ -70,5 +70,7 @@ def _check(request: PortraitRetarget) -> None:
         raise InvalidRequest("The matte and the image differ in size.")
     if request.cutout and request.alpha is None:
         raise InvalidRequest("A cut-out needs a matte.")
+    if request.expression:
+        raise InvalidRequest("The mesh engine changes no expressions.", hint="Choose LivePortrait for that.")
     if min(request.calibration.yaw, request.calibration.pitch, request.calibration.gaze) <= 0:
         raise InvalidRequest("A calibration is above zero.")

@@ -28,8 +28,10 @@ Json = dict[str, Any]
 Message = list[Any]  # what the page passes to a server function: always one list
 
 
-def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: bool) -> gr.HTML:
-    """The tab's one component; it fires `opened` with the id of the job it shows."""
+def build(
+    store: Store, watch: Watch, limits: Limits, uploads: Path, weights: Path, *, public: bool
+) -> gr.HTML:
+    """The tab's one component; it fires `opened` with the id of the job it shows. weights: folder of pulled files."""
 
     def poll(message: Message) -> Json:
         return watch.poll(str(message[0]), int(message[1]))
@@ -38,39 +40,45 @@ def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: 
         path, name, options = message
 
         def of(photo: Path) -> Job:
-            return gaze.create(store, photo, str(name), params=gaze.checked(options), limits=limits)
+            return gaze.create(store, photo, str(name), params=gaze.usable(options, weights), limits=limits)
 
         return told(lambda: {"job": job_of(uploads, str(path), of).id})
 
     def example(message: Message) -> Json:
         name, options = message
-        return told(lambda: {"job": _example(store, str(name), options).id})
+        return told(lambda: {"job": _example(store, str(name), gaze.usable(options, weights)).id})
 
     def act(message: Message) -> Json:
         verb, job_id, given = str(message[0]), str(message[1]), dict(message[2])
-        return told(lambda: _act(store, verb, job_id, given))
+        return told(lambda: _act(store, verb, job_id, given, weights))
+
+    def engines(_: Message) -> Json:
+        lacks = {engine: gaze.lacking(engine, weights) for engine in gaze.ENGINES}
+        return {"lacks": {engine: sentence for engine, sentence in lacks.items() if sentence}}
 
     return gr.HTML(
         None,
         html_template=start_screen(read("gaze.html"), FACES, public=public),
         js_on_load=read(*SCRIPTS),
-        server_functions=[poll, create, example, act],
+        server_functions=[poll, create, example, act, engines],
         apply_default_css=False,
         elem_id="gaze",
     )
 
 
-def _example(store: Store, name: str, options: Json) -> Job:
+def _example(store: Store, name: str, params: gaze.Params) -> Job:
     if name not in FACES:
         raise NotPossible("There is no such example.")
     title = f"{EXAMPLES[name]} (example)"
-    return gaze.create(store, example_path(name), title, params=gaze.checked(options))
+    return gaze.create(store, example_path(name), title, params=params)
 
 
-def _act(store: Store, verb: str, job_id: str, given: Json) -> Json:
+def _act(store: Store, verb: str, job_id: str, given: Json, weights: Path) -> Json:
     """One act of a person on a job."""
     if verb not in ACTS:
         raise NotPossible(NOT_OURS)
+    if sentence := gaze.lacking(str(given.get("engine", "mesh")), weights):
+        raise NotPossible(sentence)
     ACTS[verb](store, job_id, given)
     return {}
 

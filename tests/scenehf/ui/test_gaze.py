@@ -193,6 +193,15 @@ def test_what_cannot_be_made_is_refused_in_a_sentence(new_page, url, portrait, t
     expect(alert).to_contain_text("save it as PNG or JPEG")
 
 
+def test_an_engine_without_its_weights_is_greyed_with_the_command(new_page, url):
+    page = opened(new_page, url)
+    page.locator("#gaze .shf-start summary").first.click()
+    expect(page.locator("#gaze .shf-start option[value=liveportrait]")).to_be_disabled()
+    expect(page.locator("#gaze .shf-start .shf-lacks")).to_have_text(
+        "The LivePortrait engine needs its weights. Run `./launch.sh models pull liveportrait`."
+    )
+
+
 def test_of_two_faces_the_other_one_can_be_turned(new_page, url, store, pair):
     page = opened(new_page, url)
     give(page, pair, **SMALL)
