@@ -13,7 +13,7 @@ from PIL import Image as Picture
 
 from models.pool import Pool
 from models.requests import Calibration, FaceMesh, Image, Run
-from scenehf.gaze import grid, prepare, site, sprites
+from scenehf.gaze import grid, prepare, site, sprites, webp
 from scenehf.gaze.grid import Cell
 from scenehf.gaze.prepare import Portrait
 from scenehf.pixels import decode_png, encode_png, thumbnail
@@ -89,7 +89,7 @@ class GazeUnits:
             run.progress((place + 1 - first) / (last - first), f"Cell {place + 1} of {len(order)}")
         run.preview(Picture.fromarray(_overview(drawing.atlas)))
         with ThreadPoolExecutor(sprites.ENCODERS) as pool:
-            encoded = list(pool.map(sprites.encode, drawn))
+            encoded = list(pool.map(webp.encode, drawn))
         return {"lengths": [len(cell) for cell in encoded]}, {"cells.bin": b"".join(encoded)}
 
     def site(self, params: dict[str, Any], files: Files, run: Run) -> Reply:

@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from benchmarks.silence import SILENT
-from scenehf.gaze import site, sprites
+from scenehf.gaze import site, sprites, webp
 from tests.conftest import ROOT
 from tests.scenehf.gaze import sites
 from tests.scenehf.gaze.conftest import SQUARE, gaze, portrait, shown, shows
@@ -123,7 +123,7 @@ def eyed(folder: Path) -> None:
         cell[:26], cell[26:] = SKIN, EYE
     about = sites.about(5, 4, (64, 64)) | {"eyes": [LIDS | {"right": [0, 0], "down": [0, 0], "brow": 0.1}]}
     sheets = dict(sprites.encoded(cells, 4, SILENT))
-    site.write_site(folder / "eyed", sheets, about, None, sprites.encode(cells[2, 2]))
+    site.write_site(folder / "eyed", sheets, about, None, webp.encode(cells[2, 2]))
 
 
 @pytest.mark.usefixtures("eyed")
