@@ -145,6 +145,16 @@ SPECS: tuple[ModelSpec, ...] = (
         memory=0,
     ),
     ModelSpec(
+        id="vertex-matting",
+        title="Your Vertex endpoint",
+        where="vertex",
+        accepts=Matting,
+        load=_cloud("vertex_matting"),
+        licence="that of the model you deployed",
+        url="https://cloud.google.com/vertex-ai/docs/predictions/get-online-predictions",
+        memory=0,
+    ),
+    ModelSpec(
         id="google-image",
         title="Gemini Nano Banana 2.1",
         where="google",

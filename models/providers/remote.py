@@ -22,6 +22,7 @@ from models.errors import (
 from models.providers.fetch import mime
 from models.redact import redacted
 from models.requests import Bill, Payer, Run
+from models.spec import title_of
 
 ATTEMPTS = 3
 LOOKS = 8  # attempts at a poll or a download: they are free, and the result is paid for
@@ -139,7 +140,7 @@ def _drive(provider: Provider, order: Order, bill: Bill, run: Payer) -> list[byt
 def _send(provider: Provider, order: Order, bill: Bill, run: Payer) -> Bill:
     """From `reserved` to `submitted`, or as far as an answer that holds the results goes."""
     try:
-        run.log(f"Sending to {provider.name}")
+        run.log(f"Sending to {title_of(provider.name)}")
         wire = patiently(lambda: provider.upload(order), run)
         run.check()
     except BaseException as error:
@@ -184,7 +185,9 @@ class _Door:
             if isinstance(ours, Uncertain):
                 raise ours from error
             told = (
-                str(ours.args[0]) if ours else f"{name} sent an unreadable answer ({type(error).__name__})."
+                str(ours.args[0])
+                if ours
+                else f"{title_of(name)} sent an unreadable answer ({type(error).__name__})."
             )
             raise Uncertain(told, provider=name, status=ours.status if ours else None) from error
 
@@ -204,14 +207,14 @@ def _look_up(provider: Provider, bill: Bill, run: Payer, error: Uncertain | None
     except ProviderError:
         handles = None
     if handles is not None:
-        run.log(f"{provider.name} has the call whose answer was lost; going on with it")
+        run.log(f"{title_of(provider.name)} has the call whose answer was lost; going on with it")
         if bill.state == "uncertain":
             return run.note(bill.id, {"handles": handles})
         return run.move(bill.id, "submitted", remote={"handles": handles})
     if bill.state == "submitting":
         run.move(bill.id, "uncertain")
     raise error or Uncertain(
-        f"A call to {provider.name} was interrupted, and nobody knows whether it was taken on.",
+        f"A call to {title_of(provider.name)} was interrupted, and nobody knows whether it was taken on.",
         provider=provider.name,
     )
 
@@ -222,7 +225,7 @@ def _wait(provider: Provider, order: Order, bill: Bill, run: Payer) -> Bill:
     try:
         while isinstance(status := patiently(lambda: provider.poll(handles), run, LOOKS), Waiting):
             if time.monotonic() > until:
-                told = f"{provider.name} still works on it."
+                told = f"{title_of(provider.name)} still works on it."
                 raise Transient(
                     told, provider=provider.name, charged="unknown", hint="Run it again to go on."
                 )

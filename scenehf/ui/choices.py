@@ -15,13 +15,13 @@ from starlette.routing import Route
 from jobs.ledger import DOLLAR
 from jobs.store import Store
 from models.providers.connect import SERVICES, has_access
-from models.spec import Access, Where
+from models.spec import Access, Where, title_of
 from scenehf.errors import NotPossible
 from scenehf.keys import IDLE, KEYRING
 from scenehf.layers.engines import ENGINES
 from scenehf.layers.planners import OFFLINE, PLANNERS
 from scenehf.settings import Settings
-from scenehf.workflows.estimate import usd_of, usd_of_plan
+from scenehf.workflows.estimate import model_of_plan, usd_of, usd_of_plan
 from scenehf.workflows.extract import Params
 
 COOKIE = "scenehf-session"
@@ -44,7 +44,7 @@ def offered(store: Store, session: str) -> Json:
     usual = settings.planner_provider if settings.planner_provider in PLANNERS else OFFLINE
     planners = [
         {
-            "id": each.id, "title": each.title, "usd": usd_of_plan(each.id, settings),
+            "id": each.id, "title": _reader(each.id, access), "usd": usd_of_plan(each.id, access),
             "needs": _needs(each.where, access), "goes": _goes(each.where, access),
         }
         for each in PLANNERS.values()
@@ -115,6 +115,12 @@ async def _short_body(request: Request) -> Json:
     if not isinstance(found, dict):
         raise TypeError("not an object")
     return found
+
+
+def _reader(planner: str, access: Access) -> str:
+    """What a planner is called: by another model's name, where one was set."""
+    spec, model = PLANNERS[planner], model_of_plan(planner, access)
+    return spec.title if model == spec.model else f"{model} ({title_of(spec.where)})"
 
 
 def _needs(service: Where, access: Access) -> Json | None:

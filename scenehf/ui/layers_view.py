@@ -7,7 +7,7 @@ from typing import Any
 from jobs.job import OPEN_BILLS, Asset, Bill, Job, Step
 from jobs.ledger import DOLLAR
 from jobs.store import Store
-from models.providers.connect import SERVICES
+from models.spec import title_of
 from scenehf.layers.engines import ENGINES
 from scenehf.layers.plan import ExtractStep, Plan, PlateStep
 from scenehf.pixels import slug
@@ -112,9 +112,8 @@ def _add_prices(cards: list[Json], plan: Plan, chosen: dict[str, Step], engine: 
 
 def _payment(bill: Bill) -> Json:
     """A paid call that is not over. lost: nobody knows whether the service took it on."""
-    titles = {str(service.id): service.title for service in SERVICES.values()}
     return {
-        "service": titles.get(bill.provider, bill.provider),
+        "service": title_of(bill.provider),
         "usd": bill.counted / DOLLAR,
         "lost": bill.state in ("submitting", "uncertain"),
     }

@@ -16,13 +16,14 @@ from jobs.bundle import export_bundle
 from jobs.host import Host
 from jobs.runner import Runner
 from jobs.store import Store
+from models.spec import Access
 from scenehf.errors import NotPossible
 from scenehf.keys import KEYRING, Keyring
 from scenehf.pixels import decode_png
 from scenehf.settings import Settings
 from scenehf.worker import WORKFLOWS
 from scenehf.workflows import actions
-from scenehf.workflows.estimate import usd_of_plan, usd_to_go, usd_to_redo
+from scenehf.workflows.estimate import model_of_plan, usd_of_plan, usd_to_go, usd_to_redo
 from scenehf.workflows.extract import ExportOrder, Params
 from tests.models.providers.loopback import Fault, Loopback
 from tests.models.providers.services import CANARY, FalService, GoogleService, OpenAIService
@@ -249,11 +250,44 @@ def test_a_server_of_ones_own_plans_for_nothing_and_without_a_key(cloud, monkeyp
     monkeypatch.delenv("OPENAI_API_KEY")
     monkeypatch.setenv("OPENAI_BASE_URL", f"{servers['openai'].url}/v1")
     monkeypatch.setenv("PLANNER_MODEL", "llava")
-    assert usd_of_plan("openai", Settings()) == 0
+    assert usd_of_plan("openai", Settings().access()) == 0
     job = actions.create(store, png(photograph()), "ball.png", params=Params(planner="openai"))
     settled(store, job.id)
     assert actions.plan_of(store, job.id).extractions[0].name == "Ball"
     assert store.spent().day == 0
+
+
+@pytest.mark.parametrize(
+    ("planner", "given", "model", "usd"),
+    [
+        ("offline", {}, "", 0.0),
+        ("gemini", {}, "gemini-3.8-flash", 0.03),
+        ("gemini-lite", {}, "gemini-3.5-flash-lite", 0.02),
+        ("openai", {}, "gpt-6-luna", 0.01),
+        ("gemini", {"planner": "gemini-3.5-flash-lite"}, "gemini-3.5-flash-lite", 0.02),
+        ("gemini", {"planner": "llava"}, "gemini-3.8-flash", 0.03),
+        ("openai", {"planner": "gemini-3.5-flash-lite"}, "gpt-6-luna", 0.01),
+        ("gemini-lite", {"planner": "gemini-3.8-flash"}, "gemini-3.5-flash-lite", 0.02),
+        ("gemini", {"planner": "gemini-99"}, "gemini-99", None),
+        ("openai", {"planner": "gpt-99"}, "gpt-99", None),
+        *(("openai", {"planner": "llava", "openai_base_url": f"http://{host}/v1"}, "llava", 0.0)
+          for host in ("127.0.0.1:11434", "[::1]:1", "192.168.1.7:1234", "nas", "box.local", "localhost:1")),
+        ("openai", {"planner": "llava", "openai_base_url": "https://llm.example.org/v1"}, "llava", None),
+        ("openai", {"openai_base_url": "https://llm.example.org/v1"}, "gpt-6-luna", 0.01),
+    ],
+)  # fmt: skip
+def test_a_reading_costs_what_the_model_that_is_asked_costs(planner, given, model, usd):
+    access = Access(**given)
+    assert (model_of_plan(planner, access), usd_of_plan(planner, access)) == (model, usd)
+
+
+def test_the_lighter_model_reads_for_its_own_price(cloud):
+    store, servers = cloud(google=Painter(lambda _: json.dumps(PLAN)))
+    job = actions.create(store, png(photograph()), "ball.png", params=Params(planner="gemini-lite"))
+    settled(store, job.id)
+    assert "/models/gemini-3.5-flash-lite:" in servers["google"].seen[-1].path
+    (bill,) = store.bills(job.id)
+    assert (bill.reserved, bill.settled) == (20_000, round(300 * 0.3 + 1120 * 2.5))
 
 
 def plan_with_ball():

@@ -80,7 +80,8 @@ class Engine(Protocol):
 class EngineSpec:
     """An engine not yet built. where: "local" work goes to the worker process, "cloud" stays in the runner's
     thread. retries_with: the inputs that change its answer, in the order a person would try them. service: whose key a
-    cloud engine needs; prices: the model of the price list behind each paid act (extract, plate)."""
+    cloud engine needs; prices: the model of the price list behind each paid act (extract, plate). billed: how it is
+    paid for, where no act has a price."""
 
     id: str
     title: str
@@ -89,6 +90,7 @@ class EngineSpec:
     build: Callable[[Pool], Engine]
     service: Where | None = None
     prices: Mapping[str, str] = field(default_factory=dict)
+    billed: str = ""
 
 
 def _engine(name: str) -> Callable[[Pool], Engine]:
@@ -126,6 +128,24 @@ ENGINES: dict[str, EngineSpec] = {
             build=_engine("fal"),
             service="fal",
             prices={"extract": "fal-ai/birefnet/v2"},
+        ),
+        EngineSpec(
+            id="fal-bria",
+            title="fal (Bria)",
+            where="cloud",
+            retries_with=("box", "strokes"),
+            build=_engine("fal_bria"),
+            service="fal",
+            prices={"extract": "fal-ai/bria/background/remove"},
+        ),
+        EngineSpec(
+            id="vertex",
+            title="Your Vertex endpoint",
+            where="cloud",
+            retries_with=("box", "strokes"),
+            build=_engine("vertex"),
+            service="vertex",
+            billed="by the hour",
         ),
     )
 }
