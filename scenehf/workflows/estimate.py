@@ -51,7 +51,7 @@ def usd_to_redo(plan: Plan, chosen: dict[str, Step], engine: str, key: str) -> f
     return usd_to_go(plan, {other: step for other, step in chosen.items() if other != key}, engine)
 
 
-def usd_after(plan: Plan, chosen: dict[str, Step], engine: str, key: str) -> float:
+def usd_if_accepted(plan: Plan, chosen: dict[str, Step], engine: str, key: str) -> float:
     """The most that going on costs once a person has accepted a step as it is."""
     accepted = {key: replace(chosen[key], state="accepted")} if key in chosen else {}
     return usd_to_go(plan, chosen | accepted, engine)
