@@ -20,7 +20,7 @@ from models.errors import (
     Uncertain,
 )
 from models.providers.fetch import mime
-from models.redact import redacted
+from models.redact import hidden, redacted
 from models.requests import Bill, Payer, Run
 from models.spec import title_of
 
@@ -160,7 +160,7 @@ def _send(provider: Provider, order: Order, bill: Bill, run: Payer) -> Bill:
         raise
     if isinstance(status, Done) and status.blobs:  # so that they are not lost, whatever happens now
         _keep(bill, status.blobs, run)
-    bill = run.move(bill.id, "submitted", remote={"handles": handles})
+    bill = run.move(bill.id, "submitted", remote={"handles": _told(handles)})
     return bill if isinstance(status, Waiting) else _finish(order, bill, status, run)
 
 
@@ -209,8 +209,8 @@ def _look_up(provider: Provider, bill: Bill, run: Payer, error: Uncertain | None
     if handles is not None:
         run.log(f"{title_of(provider.name)} has the call whose answer was lost; going on with it")
         if bill.state == "uncertain":
-            return run.note(bill.id, {"handles": handles})
-        return run.move(bill.id, "submitted", remote={"handles": handles})
+            return run.note(bill.id, {"handles": _told(handles)})
+        return run.move(bill.id, "submitted", remote={"handles": _told(handles)})
     if bill.state == "submitting":
         run.move(bill.id, "uncertain")
     raise error or Uncertain(
@@ -250,7 +250,7 @@ def _finish(order: Order, bill: Bill, status: Done | Failed, run: Payer) -> Bill
     cost, basis = status.microusd, status.basis
     if cost is None and order.each is not None:
         cost, basis = order.each * (len(status.urls) or len(status.blobs)), "results"
-    result = {"urls": list(status.urls), "cost": cost, "basis": basis}
+    result = _told({"urls": list(status.urls), "cost": cost, "basis": basis})
     if bill.state == "uncertain":
         return run.note(bill.id, result)
     return run.move(bill.id, "remote_done", remote=result)
@@ -343,6 +343,12 @@ def brief(value: Any) -> Any:
         data = value if isinstance(value, bytes) else value.encode()
         return f"sha256:{hashlib.sha256(data).hexdigest()}"
     return value
+
+
+def _told(answer: Json) -> Json:
+    """What a service answered, as the ledger keeps it: should it hold our key, it does not."""
+    told: Json = json.loads(hidden(json.dumps(answer)))
+    return told
 
 
 def json_of(body: bytes) -> Any:
