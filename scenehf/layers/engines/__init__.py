@@ -39,11 +39,13 @@ class ExtractTask:
 @dataclass(frozen=True, eq=False)
 class Cut:
     """An object found. alpha: float32 (height, width) at the size of the task's image. confidence: 0..1 on the
-    engine's own scale, or None where it has no opinion; below review_below a person should look."""
+    engine's own scale, or None where it has no opinion; below review_below a person should look. measure: what that
+    scale is: how far several methods agree, or how much of what a service drew looks like the photo."""
 
     alpha: Alpha
     confidence: float | None = None
     review_below: float = 0.5
+    measure: Literal["confidence", "likeness"] = "confidence"
 
 
 @dataclass(frozen=True, eq=False)

@@ -224,7 +224,7 @@ function fillFindings(node, step) {
   }));
   const told = step.error && step.error.kind === "Uncertain" && step.state === "failed";
   const advice = told ? "You have said what became of it. Retry it when you like." : step.error && step.error.hint;
-  if (step.error) findings.push({ figure: step.error.message, meaning: chargeWords(step.error), advice });
+  if (step.error) findings.push({ figure: step.error.message, meaning: told ? "" : chargeWords(step.error), advice });
   const signature = JSON.stringify(findings);
   if (node.dataset.signature === signature) return;
   node.dataset.signature = signature;
