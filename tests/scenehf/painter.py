@@ -13,12 +13,12 @@ from scenehf.pixels import decode_png
 from scenehf.workflows import actions
 from tests.models.providers.services import GoogleService
 
-SIZE = (320, 240)
-BALL = ((96, 120), 52)  # a red ball on gravel, with a green pole before it
-POLE = ((112, 20), (128, 220))
+SIZE = (240, 180)
+BALL = ((72, 90), 39)  # a red ball on gravel, with a green pole before it
+POLE = ((84, 15), (96, 165))
 PLAN = {"scene": "A ball on gravel.", "objects": [
     {"name": "Ball", "description": "the red ball", "box": [120, 270, 480, 730]}]}  # fmt: skip
-POLE_BOX = (0.34, 0.07, 0.41, 0.93)
+POLE_BOX = (0.32, 0.07, 0.44, 0.93)  # twice as wide as the pole: a person is asked about that
 BLANK = np.zeros((SIZE[1], SIZE[0]), np.float32)
 TRUE_MATTE = cv2.circle(BLANK.copy(), *BALL, 1.0, -1, cv2.LINE_AA)
 TRUE_POLE = cv2.rectangle(BLANK.copy(), *POLE, 1.0, -1)

@@ -75,7 +75,6 @@ def test_the_whole_journey_with_google(cloud, home, tmp_path):
     actions.add_extraction(store, job.id, name="Pole", box=POLE_BOX)
     pole = actions.plan_of(store, job.id).extractions[0].id
     actions.edit_step(store, job.id, pole, prompt="the green pole")
-    service.invents = 1
     actions.plate_and_retry(store, job.id, "s1", [pole])
     settled(store, job.id)
     assert states(store, job)[pole] == "needs_review", store.events(job.id)[-8:]
@@ -94,7 +93,7 @@ def test_the_whole_journey_with_google(cloud, home, tmp_path):
     cut, x, y = made(store, job, "s1", "cut.png"), ball["x"], ball["y"]
     place = slice(y, y + cut.shape[0]), slice(x, x + cut.shape[1])
     of_photo = (cut[..., 3] == 255) & ~painted[place]
-    assert of_photo.sum() > 5000
+    assert of_photo.sum() > 3000
     assert np.abs(cut[..., :3].astype(int) - photo[place])[of_photo].max() <= 1, (
         "the layer is not in the photo's pixels"
     )
