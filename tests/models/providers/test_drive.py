@@ -177,7 +177,7 @@ def test_vertex_is_reached_with_a_service_account(served: Serve, store: Store, p
         google.Google(credentials=tmp_path / "none.json", project="p", base_url=server.url)
 
 
-@pytest.mark.parametrize("region", ["global", "us", "eu", "europe-west4", "us-central1"])
+@pytest.mark.parametrize("region", ["global", "eu", "us-central1"])
 def test_vertex_is_looked_for_where_its_sdk_looks(region: str):
     from google import genai
     from google.oauth2.credentials import Credentials
