@@ -95,6 +95,16 @@ SPECS: tuple[ModelSpec, ...] = (
         weights=("liveportrait",),
     ),
     ModelSpec(
+        id="expression-editor",
+        title="Turning portrait (LivePortrait on Replicate)",
+        where="replicate",
+        accepts=PortraitRetarget,
+        load=_cloud("expression_editor"),
+        licence="MIT",
+        url="https://replicate.com/fofr/expression-editor",
+        memory=0,
+    ),
+    ModelSpec(
         id="saliency-cut",
         title="Saliency and graph cuts",
         where="local",
@@ -142,6 +152,16 @@ SPECS: tuple[ModelSpec, ...] = (
         load=_cloud("fal_bria"),
         licence="terms of the service",
         url="https://fal.ai/models/fal-ai/bria/background/remove",
+        memory=0,
+    ),
+    ModelSpec(
+        id="vertex-matting",
+        title="Your Vertex endpoint",
+        where="vertex",
+        accepts=Matting,
+        load=_cloud("vertex_matting"),
+        licence="that of the model you deployed",
+        url="https://cloud.google.com/vertex-ai/docs/predictions/get-online-predictions",
         memory=0,
     ),
     ModelSpec(

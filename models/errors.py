@@ -92,8 +92,8 @@ class ProviderError(ModelError):
         super().__init__(redacted(message)[:LONGEST], hint=hint)
         self.provider = provider
         self.status = status
-        self.code = code
-        self.request_id = request_id
+        self.code = redacted(code)
+        self.request_id = redacted(request_id)
         self.retry_after = retry_after
         if charged is not None:
             self.charged = charged

@@ -10,15 +10,22 @@ from pydantic import SecretStr
 from models.errors import InvalidRequest
 from models.requests import Loaded, Request
 
-Where = Literal["local", "replicate", "fal", "google", "openai"]
+Where = Literal["local", "replicate", "fal", "google", "openai", "vertex"]
+TITLES = {"replicate": "Replicate", "fal": "fal", "google": "Google", "openai": "OpenAI", "vertex": "Vertex"}
+
+
+def title_of(service: str) -> str:
+    """A service's name as people write it."""
+    return TITLES.get(service, service)
 
 
 @dataclass(frozen=True)
 class Access:
     """How remote services are reached. Google: a key, or a service account's file with project and region (Vertex).
+    vertex_endpoint: a person's own, reached with that account, see `providers.vertex`.
 
-    openai_base_url: a server that speaks OpenAI's protocol; planner: the model that it is asked for. addresses: other
-    servers in the place of a service's own, by its name.
+    openai_base_url: a server that speaks OpenAI's protocol. planner: another model that reads pictures, see `reader`.
+    addresses: other servers in the place of a service's own, by its name.
     """
 
     replicate: SecretStr | None = None
@@ -27,10 +34,18 @@ class Access:
     google_account: Path | None = None
     google_project: str | None = None
     google_region: str | None = None
+    vertex_endpoint: str | None = None
     openai: SecretStr | None = None
     openai_base_url: str | None = None
     planner: str | None = None
     addresses: Mapping[str, str] = field(default_factory=dict)
+
+    def reader(self, service: Where, usual: str) -> str:
+        """The model of a service that reads pictures: `planner`, where it can be one of the service's, or `usual`."""
+        wanted = self.planner or usual
+        if service == "openai" and self.openai_base_url:
+            return wanted
+        return wanted if wanted.startswith("gemini") == (service == "google") else usual
 
 
 @dataclass(frozen=True)

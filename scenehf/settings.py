@@ -57,6 +57,7 @@ class Settings(BaseSettings):
     google_application_credentials: Path | None = Field(None, alias="GOOGLE_APPLICATION_CREDENTIALS")
     gcp_project_id: str | None = Field(None, alias="GCP_PROJECT_ID")
     gcp_region: str | None = Field(None, alias="GCP_REGION")
+    vertex_endpoint: str | None = Field(None, alias="VERTEX_ENDPOINT")
     openai_api_key: SecretStr | None = Field(None, alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(None, alias="OPENAI_BASE_URL")
     planner_provider: str | None = Field(None, alias="PLANNER_PROVIDER")
@@ -106,6 +107,7 @@ class Settings(BaseSettings):
             google_account=self.google_application_credentials,
             google_project=self.gcp_project_id,
             google_region=self.gcp_region,
+            vertex_endpoint=self.vertex_endpoint,
             openai=self.openai_api_key,
             openai_base_url=self.openai_base_url,
             planner=self.planner_model,

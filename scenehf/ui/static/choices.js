@@ -2,6 +2,12 @@
 
 const money = (usd) => (usd ? `$${usd < 0.1 ? usd.toFixed(usd < 0.01 ? 3 : 2) : usd.toFixed(2)}` : "free");
 
+/** What stands beside a choice: its upper price, or how else it is paid for. usd null: nobody knows. */
+function priceWords({ usd, billed }) {
+  if (usd === null) return "no known price";
+  return usd ? `up to ${money(usd)}` : billed || "free";
+}
+
 /** A button that costs says so before it is pressed. */
 const priced = (words, usd) => (usd ? `${words} · up to ${money(usd)}` : words);
 
@@ -20,6 +26,7 @@ function choicesPanel({ say }) {
   const form = find(".shf-key");
   const key = find("input", form);
   const page = find("a", form);
+  const entered = find(".shf-entered");
   const where = find(".shf-where");
   const stays = where.textContent;
   let offered = null;
@@ -30,7 +37,7 @@ function choicesPanel({ say }) {
     const kept = select.value || usual;
     select.replaceChildren(
       ...rows.map((row) => {
-        const option = make("option", "", `${row.title} · ${row.usd ? `up to ${money(row.usd)}` : "free"}`);
+        const option = make("option", "", `${row.title} · ${priceWords(row)}`);
         option.value = row.id;
         return option;
       }),
@@ -48,6 +55,7 @@ function choicesPanel({ say }) {
     setText(cost, [...parts, today].filter(Boolean).map((words) => `${words}.`).join(" "));
     const sees = [...new Set([reads.goes, cuts.goes].filter(Boolean))];
     setText(where, sees.length ? `It is sent to ${sees.join(" and ")}.` : stays);
+    showEntered();
     const needs = reads.needs || cuts.needs;
     form.hidden = !needs;
     if (!needs) return;
@@ -56,6 +64,32 @@ function choicesPanel({ say }) {
     setText(find("span", form), `Key for ${needs.title}`);
     setText(page, `Get a key (or set ${needs.variable})`);
     page.href = needs.page;
+  }
+
+  /** Keys that this browser's session entered; the app forgets them here, or when nobody used them for an hour. */
+  function showEntered() {
+    entered.hidden = !offered.entered.length;
+    entered.replaceChildren(
+      ...offered.entered.map(({ service, title }) => {
+        const forget = make("button", "", "Forget");
+        forget.type = "button";
+        forget.setAttribute("aria-label", `Forget the key for ${title}`);
+        forget.addEventListener("click", () => keep(service, "", "The key could not be forgotten."));
+        return make("span", "", null, make("span", "", `Your key for ${title} is in use`), forget);
+      }),
+    );
+  }
+
+  /** Give the app a key for this session; an empty one is forgotten. */
+  async function keep(service, text, wrong) {
+    try {
+      const headers = { "content-type": "application/json" };
+      const answer = await fetch("scenehf/key", { method: "POST", headers, body: JSON.stringify({ service, key: text }) });
+      say(answer.ok ? "" : wrong);
+      await load();
+    } catch {
+      say(`${wrong} Is the app still running? Try again.`);
+    }
   }
 
   async function load() {
@@ -70,19 +104,10 @@ function choicesPanel({ say }) {
   }
 
   for (const select of [planner, engine]) select.addEventListener("change", show);
-  form.addEventListener("submit", async (event) => {
+  form.addEventListener("submit", (event) => {
     event.preventDefault();
-    try {
-      const sent = { service: form.dataset.service, key: key.value };
-      const headers = { "content-type": "application/json" };
-      const answer = await fetch("scenehf/key", { method: "POST", headers, body: JSON.stringify(sent) });
-      key.value = "";
-      if (!answer.ok) say("That is no key. Copy it again from the service's page.");
-      else say("");
-      await load();
-    } catch {
-      say("The key could not be sent. Is the app still running? Try again.");
-    }
+    keep(form.dataset.service, key.value, "That key could not be taken. Copy it again from the service's page.");
+    key.value = "";
   });
   load();
 
