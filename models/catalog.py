@@ -7,6 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from models.cloud import hunyuan_image_3, qwen_image, qwen_image_edit, qwen_image_edit_plus, seedream_4
 from models.requests import (
     FaceDetection,
     FaceLandmarks,
@@ -17,8 +18,9 @@ from models.requests import (
     MaskGeneration,
     Matting,
     PortraitRetarget,
+    TextToImage,
 )
-from models.spec import Host, ModelSpec
+from models.spec import Host, Limits, ModelSpec
 
 MEDIAPIPE = "https://github.com/google-ai-edge/mediapipe"
 
@@ -116,13 +118,16 @@ SPECS: tuple[ModelSpec, ...] = (
     ),
     ModelSpec(
         id="patchmatch",
-        title="PatchMatch inpainting",
+        title="Remove and fill (PatchMatch)",
         where="local",
-        accepts=Inpainting,
+        accepts=(Inpainting, ImageEdit),
         load=_local("patchmatch"),
         licence="MIT",
         url="https://github.com/mauwii/PyPatchMatch",
         memory=200,
+        images=(1, 1),
+        mask="required",
+        limits=Limits(prompt=(0, 0)),
     ),
     ModelSpec(
         id="fal-birefnet",
@@ -143,6 +148,80 @@ SPECS: tuple[ModelSpec, ...] = (
         licence="terms of the service",
         url="https://fal.ai/models/fal-ai/bria/background/remove",
         memory=0,
+    ),
+    ModelSpec(
+        id="qwen-image-edit",
+        title="Qwen Image Edit",
+        where="replicate",
+        accepts=ImageEdit,
+        load=_cloud("qwen_image_edit"),
+        licence="Apache-2.0",
+        url="https://replicate.com/qwen/qwen-image-edit",
+        memory=0,
+        options=qwen_image_edit.QwenImageEditOptions,
+        images=(1, 1),
+        mask="optional",
+        limits=qwen_image_edit.LIMITS,
+        priced=qwen_image_edit.MODEL,
+    ),
+    ModelSpec(
+        id="qwen-image-edit-plus",
+        title="Qwen Image Edit Plus",
+        where="replicate",
+        accepts=ImageEdit,
+        load=_cloud("qwen_image_edit_plus"),
+        licence="Apache-2.0",
+        url="https://replicate.com/qwen/qwen-image-edit-plus",
+        memory=0,
+        options=qwen_image_edit_plus.QwenImageEditPlusOptions,
+        images=(1, 3),
+        mask="optional",
+        limits=qwen_image_edit_plus.LIMITS,
+        priced=qwen_image_edit_plus.MODEL,
+    ),
+    ModelSpec(
+        id="qwen-image",
+        title="Qwen Image",
+        where="replicate",
+        accepts=TextToImage,
+        load=_cloud("qwen_image"),
+        licence="Apache-2.0",
+        url="https://replicate.com/qwen/qwen-image",
+        memory=0,
+        options=qwen_image.QwenImageOptions,
+        size="choose",
+        limits=qwen_image.LIMITS,
+        priced=qwen_image.MODEL,
+    ),
+    ModelSpec(
+        id="hunyuan-image-3",
+        title="HunyuanImage 3",
+        where="replicate",
+        accepts=TextToImage,
+        load=_cloud("hunyuan_image_3"),
+        licence="Tencent Hunyuan Community",
+        url="https://replicate.com/tencent/hunyuan-image-3",
+        memory=0,
+        options=hunyuan_image_3.HunyuanImage3Options,
+        size="choose",
+        limits=hunyuan_image_3.LIMITS,
+        priced=hunyuan_image_3.MODEL,
+    ),
+    ModelSpec(
+        id="seedream-4",
+        title="Seedream 4",
+        where="replicate",
+        accepts=(TextToImage, ImageEdit),
+        load=_cloud("seedream_4"),
+        licence="terms of the service",
+        url="https://replicate.com/bytedance/seedream-4",
+        memory=0,
+        options=seedream_4.Seedream4Options,
+        size="both",
+        images=(0, 10),
+        mask="optional",
+        limits=seedream_4.LIMITS,
+        priced=seedream_4.MODEL,
     ),
     ModelSpec(
         id="google-image",

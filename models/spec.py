@@ -62,6 +62,10 @@ class Options(BaseModel):
         """How many pictures one call makes at most: so many are paid for."""
         return 1
 
+    def keeps_size(self) -> bool:
+        """Whether what is made of a picture is to have its size, for a model that can do either."""
+        return True
+
 
 class Seeded(Options):
     """Of a model that makes the same picture from the same seed."""
@@ -75,12 +79,14 @@ class Seeded(Options):
 @dataclass(frozen=True)
 class Limits:
     """What a model takes. prompt: characters, least and most; (0, 0): it reads none. side: px of each side of an image,
-    least and most. pixels: of one image at most. ratio: longer to shorter side at most."""
+    least and most. pixels: of one image at most. ratio: longer to shorter side at most. multiple: of px, what sides had
+    better be, since the model cuts the rest away or squeezes it; not checked."""
 
     prompt: tuple[int, int] = (1, 10_000)
     side: tuple[int, int] = (1, 16384)
     pixels: int = 100_000_000
     ratio: float = 16384.0
+    multiple: int = 1
 
 
 @dataclass(frozen=True)
@@ -119,12 +125,39 @@ class ModelSpec:
         if not isinstance(request, self.tasks):
             answers = " and ".join(task.__name__ for task in self.tasks)
             raise InvalidRequest(f"{self.title} answers {answers}, not {type(request).__name__}.")
-        if isinstance(request, TextToImage | ImageEdit):
-            self._check_prompt(request.prompt)
-            self.chosen(request.options)
-        if isinstance(request, ImageEdit):
-            self._check_images(request.images)
-            self._check_mask(request.mask, request.images)
+        if isinstance(request, TextToImage):
+            self.check_asked(request.prompt, request.options)
+        elif isinstance(request, ImageEdit):
+            count, masked = len(request.images), request.mask is not None
+            self.check_asked(request.prompt, request.options, images=count, masked=masked)
+            for image in request.images:
+                self._check_image(image)
+            if request.mask is not None:
+                self._check_mask(request.mask, request.images[0])
+
+    def check_asked(
+        self, prompt: str, options: Mapping[str, Any], *, images: int = 0, masked: bool = False
+    ) -> None:
+        """The same as far as it can be told without the pictures. images: how many there are."""
+        self._check_prompt(prompt)
+        self.chosen(options)
+        least, most = self.images
+        if not least <= images <= most or (images == 0 and TextToImage not in self.tasks):
+            wanted = f"{least}" if least == most else f"{least} to {most}"
+            noun = "picture" if most == 1 else "pictures"
+            raise InvalidRequest(f"{self.title} takes {wanted if most else 'no'} {noun}, not {images}.")
+        if self.mask == "required" and not masked:
+            raise InvalidRequest(f"{self.title} needs a mask.", hint="Paint over what is to change.")
+        if masked and (self.mask == "none" or not self.keeps_size(options, images=images)):
+            raise InvalidRequest(
+                f"{self.title} takes no mask here.", hint="A mask is of a picture that keeps its size."
+            )
+
+    def keeps_size(self, options: Mapping[str, Any], *, images: int) -> bool:
+        """Whether what is made of so many pictures is to have the size of the first one."""
+        if not images or self.size == "choose":
+            return False
+        return self.size == "preserve" or self.chosen(options).keeps_size()
 
     def chosen(self, options: Mapping[str, Any]) -> Options:
         """The model's own options, checked and with their defaults; InvalidRequest."""
@@ -155,17 +188,10 @@ class ModelSpec:
                 hint="Shorten it.",
             )
 
-    def _check_images(self, images: tuple[Image, ...]) -> None:
-        least, most = self.images
-        least = max(1, least)  # an edit is of something
-        if not least <= len(images) <= most:
-            wanted = f"{least}" if least == most else f"{least} to {most}"
-            noun = "picture" if wanted == "1" else "pictures"
-            raise InvalidRequest(f"{self.title} takes {wanted} {noun}, not {len(images)}.")
-        for image in images:
-            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-                raise InvalidRequest("An image is an array of 8 bits in three colours.")
-            self._check_size(image.shape[1], image.shape[0])
+    def _check_image(self, image: Image) -> None:
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+            raise InvalidRequest("An image is an array of 8 bits in three colours.")
+        self._check_size(image.shape[1], image.shape[0])
 
     def _check_size(self, width: int, height: int) -> None:
         (least, most), size = self.limits.side, f"A picture of {width} x {height} px"
@@ -179,14 +205,8 @@ class ModelSpec:
                 f"{size} is too narrow: {self.title} takes up to {self.limits.ratio:g} to 1."
             )
 
-    def _check_mask(self, mask: Alpha | None, images: tuple[Image, ...]) -> None:
-        if mask is None:
-            if self.mask == "required":
-                raise InvalidRequest(f"{self.title} needs a mask.", hint="Paint over what is to change.")
-            return
-        if self.mask == "none":
-            raise InvalidRequest(f"{self.title} takes no mask.")
-        if mask.shape != images[0].shape[:2]:
+    def _check_mask(self, mask: Alpha, image: Image) -> None:
+        if mask.shape != image.shape[:2]:
             raise InvalidRequest("The mask and the first picture differ in size.")
         if not np.isfinite(mask).all() or mask.min() < 0 or mask.max() > 1:
             raise InvalidRequest("A mask holds values from 0 to 1.")
