@@ -128,6 +128,7 @@ SPECS: tuple[ModelSpec, ...] = (
         images=(1, 1),
         mask="required",
         limits=Limits(prompt=(0, 0)),
+        trained=False,
     ),
     ModelSpec(
         id="fal-birefnet",

@@ -66,6 +66,10 @@ class Options(BaseModel):
         """Whether what is made of a picture is to have its size, for a model that can do either."""
         return True
 
+    def pixels(self) -> int | None:
+        """How many pixels a picture has that takes its size from no other, where that is known before."""
+        return None
+
 
 class Seeded(Options):
     """Of a model that makes the same picture from the same seed."""
@@ -95,7 +99,8 @@ class ModelSpec:
 
     The rest is of models that make pictures. size: whether the answer keeps the first image's size, has one that is
     chosen by its options, or either. images: how many it takes, least and most. mask: whether only a part may change.
-    terms: what a person has to agree to before using it, "" if nothing. priced: its name in prices.toml.
+    terms: what a person has to agree to before using it, "" if nothing. priced: its name in prices.toml. trained:
+    whether it learnt from pictures, which what it makes has to say.
     """
 
     id: str
@@ -114,6 +119,7 @@ class ModelSpec:
     limits: Limits = Limits()
     terms: str = ""
     priced: str = ""
+    trained: bool = True
 
     @property
     def tasks(self) -> tuple[Task, ...]:

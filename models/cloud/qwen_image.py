@@ -12,6 +12,16 @@ from models.spec import Host, Limits, Seeded
 
 MODEL = "qwen/qwen-image"
 LIMITS = Limits(prompt=(1, 4000))  # its text encoder reads 1,024 tokens, some 4,000 letters
+# Width and height by aspect ratio, as https://huggingface.co/Qwen/Qwen-Image lists them.
+SIZES = {
+    "1:1": (1328, 1328),
+    "16:9": (1664, 928),
+    "9:16": (928, 1664),
+    "4:3": (1472, 1140),
+    "3:4": (1140, 1472),
+    "3:2": (1584, 1056),
+    "2:3": (1056, 1584),
+}
 
 
 class QwenImageOptions(Seeded):
@@ -39,6 +49,11 @@ class QwenImageOptions(Seeded):
     enhance_prompt: Annotated[
         bool, Field(title="Enhance prompt", description="Let the service rewrite the prompt before it draws.")
     ] = False
+
+    def pixels(self) -> int | None:
+        """Of the size for quality; the other one is not published."""
+        width, height = SIZES[self.aspect_ratio]
+        return width * height if self.image_size == "optimize_for_quality" else None
 
 
 class QwenImage:
