@@ -126,10 +126,10 @@ def seeds(spec: ModelSpec, asked: Asked) -> tuple[int | None, ...]:
     """The seed of each picture."""
     if "seed" not in spec.options.model_fields:
         return (None,) * asked.count
-    first = asked.options.get("seed")
+    first = getattr(spec.chosen(asked.options), "seed", None)
     if first is None:
         return tuple(secrets.randbelow(MOST_SEED + 1) for _ in range(asked.count))
-    return tuple((int(first) + number) % (MOST_SEED + 1) for number in range(asked.count))
+    return tuple((first + number) % (MOST_SEED + 1) for number in range(asked.count))
 
 
 def create(
@@ -164,7 +164,8 @@ def create(
     params = Params(
         model=spec.id,
         prompt=asked.prompt,
-        options={name: value for name, value in asked.options.items() if name != "seed"},
+        # All of them: what is usual may be something else in a later version.
+        options=spec.chosen(asked.options).model_dump(exclude={"seed"}),
         seeds=seeds(spec, asked),
         images=tuple(
             Given(name=name, width=size[0], height=size[1], sha256=hashes[image_name(number)])
