@@ -45,14 +45,14 @@ def offered(store: Store, session: str) -> Json:
     planners = [
         {
             "id": each.id, "title": each.title, "usd": usd_of_plan(each.id, settings),
-            "needs": _needs(each.where, access), "goes": _goes(each.where, access),
+            "needs": needs(each.where, access), "goes": goes(each.where, access),
         }
         for each in PLANNERS.values()
     ]  # fmt: skip
     engines = [
         {
             "id": each.id, "title": each.title, "usd": usd_of(each.id, "extract"), "plate": usd_of(each.id, "plate"),
-            "needs": _needs(each.service or "local", access), "goes": _goes(each.service or "local", access),
+            "needs": needs(each.service or "local", access), "goes": goes(each.service or "local", access),
         }
         for each in ENGINES.values()
     ]  # fmt: skip
@@ -73,7 +73,7 @@ def chosen(engine: str, planner: str, session: str) -> Params:
         raise NotPossible("Choose one of the planners and engines that are listed.")
     access = KEYRING.reach(session, Settings())
     for service in (PLANNERS[planner].where, ENGINES[engine].service or "local"):
-        if _needs(service, access):
+        if needs(service, access):
             known = SERVICES[service]
             raise NotPossible(
                 f"{known.title} needs a key: enter it under Who does it, or choose This computer."
@@ -117,7 +117,7 @@ async def _short_body(request: Request) -> Json:
     return found
 
 
-def _needs(service: Where, access: Access) -> Json | None:
+def needs(service: Where, access: Access) -> Json | None:
     """The service whose key is missing, or None."""
     if service == "local" or has_access(service, access):
         return None
@@ -125,7 +125,7 @@ def _needs(service: Where, access: Access) -> Json | None:
     return {"service": known.id, "title": known.title, "variable": known.variable, "page": known.page}
 
 
-def _goes(service: Where, access: Access) -> str:
+def goes(service: Where, access: Access) -> str:
     """Who gets to see the photo, "" if nobody."""
     if service == "local":
         return ""

@@ -7,7 +7,7 @@ from statistics import median
 from jobs.job import Step
 from jobs.ledger import DOLLAR
 from jobs.store import Store
-from models.errors import ModelError
+from models.errors import InvalidRequest, ModelError
 from models.providers.prices import known_price
 from models.spec import Access, ModelSpec
 from scenehf.errors import SceneError
@@ -41,7 +41,8 @@ def quote(
         check(asked, images=len(sizes), masked=masked, settings=settings, access=access)
         problem = ""
     except (ModelError, SceneError) as error:
-        problem = str(error)
+        said_enough = isinstance(error, ModelError) and error.hint == InvalidRequest.hint
+        problem = str(error.args[0] if said_enough else error)
     one = compute(spec, asked.options, sizes)
     rate = _seconds_each(store, spec)
     return Quote(
