@@ -14,6 +14,7 @@ from scenehf.pixels import HOME, PUBLIC
 from scenehf.ui import choices, gaze_view, layers_view, make_view, pictures
 from scenehf.ui.api import Endpoints
 from scenehf.ui.images import routes
+from scenehf.ui.make_api import MakeEndpoints
 from scenehf.ui.tabs import edit, gaze, history, layers
 from scenehf.ui.theme import read, styles, theme
 from scenehf.ui.watch import Watch
@@ -72,6 +73,7 @@ class Screens:
                     history.build(store, public=public)
             _remember(self.blocks, first, second, third)
             Endpoints(store, watch, self._limits, weights, public=public).declare()
+            MakeEndpoints(store, self._limits).declare()
 
     def serve(self, port: int | None, *, share: bool = False, browser: bool = False) -> Served:
         """Serve on 127.0.0.1 (a Space: where it wants it) and return at once. port None: any free one."""

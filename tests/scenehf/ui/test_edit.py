@@ -8,12 +8,18 @@ import zipfile
 
 import numpy as np
 import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
 from PIL import Image, ImageOps
 from playwright.sync_api import expect
+from pydantic import SecretStr
 
+from models.spec import Access
 from scenehf.studio.metadata import read, write
 from scenehf.studio.recipe import Recipe
+from scenehf.ui.make_view import gallery
 from scenehf.ui.pictures import _file
+from scenehf.workflows.make import Asked, create
 from tests.models.providers.artist import Artist
 from tests.models.providers.loopback import Loopback
 from tests.models.providers.services import CANARY
@@ -205,3 +211,39 @@ def test_what_a_jpeg_cannot_hold_comes_beside_it():
         assert read(archive.read("made-01.json")) == long
         assert Image.open(io.BytesIO(archive.read("made-01.jpg"))).size == (16, 12)
     assert read(_file(png, "webp", "made-01.webp").body) == long
+
+
+def test_a_program_edits_too(url, store, keyed, photo_path):
+    client = Client(url, verbose=False)
+    models = {model["id"]: model for model in client.predict(api_name="/models")}
+    assert models["qwen-image"]["usd"] == 0.015
+    steps = next(control for control in models["qwen-image"]["controls"] if control["name"] == "steps")
+    assert (steps["least"], steps["most"], steps["default"]) == (1, 50, 30)
+    asked = {
+        "model": "qwen-image-edit",
+        "prompt": "as a negative",
+        "images": [handle_file(photo_path("chelsea"))],
+    }
+    with pytest.raises(AppError, match="pay = true"):
+        client.predict(**asked, api_name="/edit")
+    with pytest.raises(AppError, match="has no option 'steps'"):
+        client.predict(**asked, options={"steps": 3}, pay=True, api_name="/edit")
+    job = client.predict(**asked, options={"seed": 5}, pay=True, api_name="/edit")["job"]
+    assert list(client.submit(job, api_name="/events"))[-1]["state"] == "succeeded"
+    names = [asset["name"] for asset in client.predict(job, api_name="/job")["assets"]]
+    recipe = read(store.read(job, next(name for name in names if name.startswith("made-01/"))))
+    assert (recipe.options["seed"], recipe.width, recipe.height) == (5, 451, 300)
+    assert recipe.images[0].name == "chelsea.png"
+
+
+def test_strangers_see_only_what_they_made(at_public, new_page, shelf, monkeypatch):
+    monkeypatch.setenv("SCENEHF_SHARE", "true")
+    monkeypatch.setenv("REPLICATE_API_TOKEN", CANARY)
+    create(shelf, Asked(model="qwen-image", prompt="a secret"), access=Access(replicate=SecretStr("x")))
+    assert gallery(shelf, "", None, [])["items"] == []
+    page = opened(new_page, at_public)
+    expect(page.get_by_text("What you make is found here again.")).to_be_visible()
+    page.locator("#edit .shf-models summary").click()
+    expect(
+        page.locator("#edit .shf-model[data-model=qwen-image] input")
+    ).to_be_disabled()  # the key is the owner's
