@@ -12,6 +12,8 @@ usage() {
     cat <<'TEXT'
 ./launch.sh [--port N] [--share] [--no-browser] [--takeover]    start the app on this machine
 ./launch.sh layers PHOTO --out DIR       take a photo apart into layers and a clean plate, without a screen
+./launch.sh edit --model ID --prompt TEXT [--image FILE] --out DIR    edit a picture, or make one from words
+./launch.sh convert FILE --to png|jpeg|webp    another format, with the recipe that is in the picture
 ./launch.sh jobs list|show|status|clean|export|import|verify    stored work
 ./launch.sh models list|pull|verify      weights of local models
 ./launch.sh doctor                       is this machine fit, and if not, what cures it
@@ -31,14 +33,10 @@ main() {
     local verb=app
     case "${1:-}" in
         -h | --help | help) usage; return ;;
-        test | layers | edit | gaze | jobs | models | doctor) verb=$1; shift ;;
+        test | layers | edit | convert | gaze | jobs | models | doctor) verb=$1; shift ;;
         -* | "") ;;
         *) usage >&2; die "There is no verb \`$1\`." ;;
     esac
-    if [ "$verb" = edit ]; then
-        say "\`$verb\` is not part of this version."
-        exit 2
-    fi
     if [ "$verb" = test ]; then
         run_tests "$@"
         return

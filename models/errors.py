@@ -58,7 +58,7 @@ class DownloadFailed(ModelError):
 class OutOfMemory(ModelError):
     """The device has too little free memory for this model and picture."""
 
-    hint = "Close other programs, or use a smaller picture."
+    hint = "Close other programs, use a smaller picture, or choose a smaller or a remote model."
 
 
 class ResultInvalid(ModelError):

@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     cap_run: float = Field(1.0, ge=0)  # US dollars that one job, a day and a month may cost
     cap_day: float = Field(5.0, ge=0)
     cap_month: float = Field(50.0, ge=0)
+    cap_compute: float = Field(2000.0, ge=0)  # megapixels times steps that one job may take of this machine
 
     replicate_api_token: SecretStr | None = Field(None, alias="REPLICATE_API_TOKEN")
     fal_key: SecretStr | None = Field(None, alias="FAL_KEY")

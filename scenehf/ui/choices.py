@@ -47,23 +47,33 @@ def offered(store: Store, session: str) -> Json:
     planners = [
         {
             "id": each.id, "title": _reader(each.id, access), "usd": usd_of_plan(each.id, access),
-            "needs": _needs(each.where, access), "goes": _goes(each.where, access),
+            "needs": needs(each.where, access), "goes": goes(each.where, access),
         }
         for each in PLANNERS.values()
     ]  # fmt: skip
     engines = [
         {
             "id": each.id, "title": each.title, "usd": usd_of(each.id, "extract"), "plate": usd_of(each.id, "plate"),
-            "billed": each.billed, "needs": _needs(each.service or "local", access),
-            "goes": _goes(each.service or "local", access),
+            "billed": each.billed, "needs": needs(each.service or "local", access),
+            "goes": goes(each.service or "local", access),
         }
         for each in ENGINES.values()
         if each.service is None or SERVICES[each.service].entered or has_access(each.service, access)
     ]  # fmt: skip
     chosen = {"planner": usual, "engine": Params().engine}
     spent = spending(store) | {"day": settings.cap_day}
-    entered = [{"service": each, "title": title_of(each)} for each in KEYRING.entered(session)]
-    return {"planners": planners, "engines": engines, "usual": chosen, "spent": spent, "entered": entered}
+    return {
+        "planners": planners,
+        "engines": engines,
+        "usual": chosen,
+        "spent": spent,
+        "entered": entered(session),
+    }
+
+
+def entered(session: str) -> list[Json]:
+    """The services for which this session has a key of its own."""
+    return [{"service": each, "title": title_of(each)} for each in KEYRING.entered(session)]
 
 
 def spending(store: Store) -> Json:
@@ -83,7 +93,7 @@ def chosen(engine: str, planner: str, session: str) -> Params:
             f"No price is known for {model}: choose another one, or add it to models/prices.toml."
         )
     for service in (PLANNERS[planner].where, ENGINES[engine].service or "local"):
-        if _needs(service, access):
+        if needs(service, access):
             error = missing(service)
             cure = (
                 "Enter it under Who does it"
@@ -138,7 +148,7 @@ def _reader(planner: str, access: Access) -> str:
     return f"{model} ({'your server' if spec.where == 'openai' and access.openai_base_url else title_of(spec.where)})"
 
 
-def _needs(service: Where, access: Access) -> Json | None:
+def needs(service: Where, access: Access) -> Json | None:
     """The service whose key is missing, or None."""
     if service == "local" or has_access(service, access):
         return None
@@ -146,7 +156,7 @@ def _needs(service: Where, access: Access) -> Json | None:
     return {"service": known.id, "title": known.title, "variable": known.variable, "page": known.page}
 
 
-def _goes(service: Where, access: Access) -> str:
+def goes(service: Where, access: Access) -> str:
     """Who gets to see the photo, "" if nobody."""
     if service == "local":
         return ""

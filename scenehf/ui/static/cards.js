@@ -66,6 +66,7 @@ function newCard(key, on) {
     refine: newButton("shf-refine", "Refine", () => on.tool("refine", key)),
     rematte: newButton("shf-rematte", "Remove BG", () => on.act("rematte", { key })),
     under: newButton("shf-under", "Plate + retry", () => toggleUnder()),
+    edit: newButton("shf-edit-layer", "Edit", () => sendToEdit(draftOf(step))),
     box: newButton("shf-box-again", "New box", () => on.tool("box", key)),
     points: newButton("shf-points-again", "Clicks", () => on.tool("points", key)),
     remove: newButton("shf-remove", "Delete", () => on.act("remove", { key })),
@@ -165,6 +166,7 @@ function newCard(key, on) {
     buttons.retry.hidden = !(idle && RETRIED.includes(step.action) && FINISHED.includes(step.state));
     buttons.refine.hidden = !(idle && extract && result && step.mask);
     buttons.rematte.hidden = buttons.refine.hidden;
+    buttons.edit.hidden = !(extract && result);
     buttons.made.hidden = buttons.unmade.hidden = !(idle && step.payment);
     if (step.payment) {
       const { lost, usd } = step.payment;

@@ -1,32 +1,10 @@
 // Who reads the photo and who cuts it, with prices, and the field for a key.
 
-const money = (usd) => (usd ? `$${usd < 0.1 ? usd.toFixed(usd < 0.01 ? 3 : 2) : usd.toFixed(2)}` : "free");
-
-/** What stands beside a choice: its upper price, or how else it is paid for. usd null: nobody knows. */
-function priceWords({ usd, billed }) {
-  if (usd === null) return "no known price";
-  return usd ? `up to ${money(usd)}` : billed || "free";
-}
-
-/** A button that costs says so before it is pressed. */
-const priced = (words, usd) => (usd ? `${words} · up to ${money(usd)}` : words);
-
-/** "Today $0.21 of $5.00"; "" where nothing has been spent and nothing will be. */
-function spentWords(spent, usd) {
-  if (!spent || !(spent.today || usd)) return "";
-  const cap = spent.day === undefined ? "" : ` of $${spent.day.toFixed(2)}`;
-  const open = spent.uncertain ? `, ${spent.uncertain} payment${spent.uncertain > 1 ? "s" : ""} open` : "";
-  return `Today $${spent.today.toFixed(2)}${cap}${open}`;
-}
-
 function choicesPanel({ say }) {
   const planner = find(".shf-planner");
   const engine = find(".shf-engine");
   const cost = find(".shf-cost");
-  const form = find(".shf-key");
-  const key = find("input", form);
-  const page = find("a", form);
-  const entered = find(".shf-entered");
+  const keys = keyForm({ say, onKept: load });
   const where = find(".shf-where");
   const stays = where.textContent;
   let offered = null;
@@ -55,41 +33,10 @@ function choicesPanel({ say }) {
     setText(cost, [...parts, today].filter(Boolean).map((words) => `${words}.`).join(" "));
     const sees = [...new Set([reads.goes, cuts.goes].filter(Boolean))];
     setText(where, sees.length ? `It is sent to ${sees.join(" and ")}.` : stays);
-    showEntered();
+    keys.entered(offered.entered);
     const needs = reads.needs || cuts.needs;
-    form.hidden = !needs;
-    if (!needs) return;
-    find(".shf-choices").open = true; // what is usual here cannot be used without it
-    form.dataset.service = needs.service;
-    setText(find("span", form), `Key for ${needs.title}`);
-    setText(page, `Get a key (or set ${needs.variable})`);
-    page.href = needs.page;
-  }
-
-  /** Keys that this browser's session entered; the app forgets them here, or when nobody used them for an hour. */
-  function showEntered() {
-    entered.hidden = !offered.entered.length;
-    entered.replaceChildren(
-      ...offered.entered.map(({ service, title }) => {
-        const forget = make("button", "", "Forget");
-        forget.type = "button";
-        forget.setAttribute("aria-label", `Forget the key for ${title}`);
-        forget.addEventListener("click", () => keep(service, "", "The key could not be forgotten."));
-        return make("span", "", null, make("span", "", `Your key for ${title} is in use`), forget);
-      }),
-    );
-  }
-
-  /** Give the app a key for this session; an empty one is forgotten. */
-  async function keep(service, text, wrong) {
-    try {
-      const headers = { "content-type": "application/json" };
-      const answer = await fetch("scenehf/key", { method: "POST", headers, body: JSON.stringify({ service, key: text }) });
-      say(answer.ok ? "" : wrong);
-      await load();
-    } catch {
-      say(`${wrong} Is the app still running? Try again.`);
-    }
+    keys.show(needs);
+    if (needs) find(".shf-choices").open = true; // what is usual here cannot be used without it
   }
 
   async function load() {
@@ -104,11 +51,6 @@ function choicesPanel({ say }) {
   }
 
   for (const select of [planner, engine]) select.addEventListener("change", show);
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    keep(form.dataset.service, key.value, "That key could not be taken. Copy it again from the service's page.");
-    key.value = "";
-  });
   load();
 
   return {

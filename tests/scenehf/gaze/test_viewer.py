@@ -237,7 +237,9 @@ def test_a_page_can_steer_it_and_listen(visit: Visit, origin: str):
 
 
 def test_a_phone_that_tilts_away_is_still_looked_at_from(visit: Visit, origin: str):
-    asks_nobody = "DeviceOrientationEvent.requestPermission = undefined"  # as Android's Chrome, and not each Chromium
+    asks_nobody = (
+        "DeviceOrientationEvent.requestPermission = undefined"  # as Android's Chrome, and not each Chromium
+    )
     page, side = visit(f"{origin}/cells/index.html", before=asks_nobody, **PHONE), CELLS[1]
     button = page.get_by_role("button", name="Tilt")
     page.evaluate(TILT, [45, 10])

@@ -21,7 +21,7 @@ from tests.scenehf.ui.conftest import QUICK, SLOW, eventually
 NAMES = {
     "health", "jobs_create", "jobs_list", "job", "plan", "run", "step_run", "step_retry", "step_bg_remove",
     "step_plate_and_retry", "step_refine", "step_accept", "step_choose", "asset", "events", "export", "cancel",
-    "pause", "delete", "cleanup", "gaze",
+    "pause", "delete", "cleanup", "gaze", "models", "edit",
 }  # fmt: skip
 
 
