@@ -78,7 +78,7 @@ class Options(BaseModel):
         return 1
 
     def keeps_size(self) -> bool:
-        """Whether what is made of a picture is to have its size, for a model that can do either."""
+        """Whether what is made of a picture is to have its size: not where a person has chosen another one."""
         return True
 
     def pixels(self) -> int | None:
@@ -176,9 +176,7 @@ class ModelSpec:
 
     def keeps_size(self, options: Mapping[str, Any], *, images: int) -> bool:
         """Whether what is made of so many pictures is to have the size of the first one."""
-        if not images or self.size == "choose":
-            return False
-        return self.size == "preserve" or self.chosen(options).keeps_size()
+        return bool(images) and self.size != "choose" and self.chosen(options).keeps_size()
 
     def chosen(self, options: Mapping[str, Any]) -> Options:
         """The model's own options, checked and with their defaults; InvalidRequest."""

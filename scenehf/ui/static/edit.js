@@ -59,7 +59,7 @@ function suit(model) {
 
 const stays = find(".shf-where").textContent;
 
-const count = () => (find(".shf-how-many").hidden ? 1 : Math.round(howMany.valueAsNumber) || 1);
+const count = () => (find(".shf-how-many").hidden ? 1 : Math.min(offered.most, Math.max(1, Math.round(howMany.valueAsNumber) || 1)));
 
 function asked() {
   return {
