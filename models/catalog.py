@@ -153,6 +153,9 @@ SPECS: tuple[ModelSpec, ...] = (
         licence="terms of the service",
         url="https://ai.google.dev/gemini-api/docs/image-generation",
         memory=0,
+        images=(1, 14),
+        mask="optional",
+        priced="gemini-nano-banana-2.1",
     ),
     ModelSpec(
         id="gemini-planner",

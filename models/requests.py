@@ -132,12 +132,28 @@ class Inpainting(Request[Image]):
 
 
 @dataclass(frozen=True, eq=False)
-class ImageEdit(Request[Image]):
-    """Redraw the first of `images` as the prompt says; the others are looked at. The answer is as large as the first
-    one and shows the same frame. call: tells several paid calls of one step apart."""
+class TextToImage(Request[tuple[Image, ...]]):
+    """Make pictures from words. options: by the names of the model's own `Options`; what is absent takes its default.
+    call: tells several paid calls of one step apart."""
+
+    prompt: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    call: str = "1"
+
+
+@dataclass(frozen=True, eq=False)
+class ImageEdit(Request[tuple[Image, ...]]):
+    """Redraw the first of `images` as the prompt says; the others are looked at. The answers show the first one's
+    frame, at whatever size the model works at; whoever asked brings them back to its own.
+
+    mask: float32 (height, width) of the first image, 1 may change, 0 stays; a model may use it, or leave it to whoever
+    lays the answer over the image. options, call: as of TextToImage.
+    """
 
     images: tuple[Image, ...]
     prompt: str
+    mask: Alpha | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
     call: str = "1"
 
 

@@ -3,14 +3,18 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import SecretStr
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from models.errors import InvalidRequest
-from models.requests import Loaded, Request
+from models.requests import Alpha, Image, ImageEdit, Loaded, Request, TextToImage
 
 Where = Literal["local", "replicate", "fal", "google", "openai"]
+Task: TypeAlias = type[Request[Any]]
+SizePolicy: TypeAlias = Literal["preserve", "choose", "both"]
+MOST_SEED = 2**31 - 1  # what every service and library takes
 
 
 @dataclass(frozen=True)
@@ -44,23 +48,147 @@ class Host:
     access: Access = Access()
 
 
+class Options(BaseModel):
+    """What a person can set of a model, beside words and pictures. From a subclass come the controls on the screen, the
+    flags of the command line, the check before the call and what the API takes.
+
+    Every field has a default, a title and a description, and is a bool, a Literal of strings, a text, or a number with
+    both bounds. Names are the field's words: seed, steps, guidance, strength, negative_prompt, aspect_ratio.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def results(self) -> int:
+        """How many pictures one call makes at most: so many are paid for."""
+        return 1
+
+
+class Seeded(Options):
+    """Of a model that makes the same picture from the same seed."""
+
+    seed: Annotated[
+        int | None,
+        Field(ge=0, le=MOST_SEED, title="Seed", description="The same seed makes the same picture again."),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a model takes. prompt: characters, least and most; (0, 0): it reads none. side: px of each side of an image,
+    least and most. pixels: of one image at most. ratio: longer to shorter side at most."""
+
+    prompt: tuple[int, int] = (1, 10_000)
+    side: tuple[int, int] = (1, 16384)
+    pixels: int = 100_000_000
+    ratio: float = 16384.0
+
+
 @dataclass(frozen=True)
 class ModelSpec:
-    """One line of the catalog. `load(host)` is where heavy imports live; memory in MB, when loaded."""
+    """One line of the catalog. `load(host)` is where heavy imports live; memory in MB, when loaded.
+
+    The rest is of models that make pictures. size: whether the answer keeps the first image's size, has one that is
+    chosen by its options, or either. images: how many it takes, least and most. mask: whether only a part may change.
+    terms: what a person has to agree to before using it, "" if nothing. priced: its name in prices.toml.
+    """
 
     id: str
     title: str
     where: Where
-    accepts: type[Request[Any]]
+    accepts: Task | tuple[Task, ...]
     load: Callable[[Host], Loaded[Any, Any]]
     licence: str
     url: str
     memory: int
     weights: tuple[str, ...] = ()
+    options: type[Options] = Options
+    size: SizePolicy = "preserve"
+    images: tuple[int, int] = (0, 0)
+    mask: Literal["none", "optional", "required"] = "none"
+    limits: Limits = Limits()
+    terms: str = ""
+    priced: str = ""
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The kinds of request that it answers."""
+        return self.accepts if isinstance(self.accepts, tuple) else (self.accepts,)
 
     def check(self, request: Request[Any]) -> None:
-        """Refuse what cannot work before anything is loaded or spent."""
-        if not isinstance(request, self.accepts):
+        """Refuse what cannot work before anything is loaded or spent: InvalidRequest, in one sentence."""
+        if not isinstance(request, self.tasks):
+            answers = " and ".join(task.__name__ for task in self.tasks)
+            raise InvalidRequest(f"{self.title} answers {answers}, not {type(request).__name__}.")
+        if isinstance(request, TextToImage | ImageEdit):
+            self._check_prompt(request.prompt)
+            self.chosen(request.options)
+        if isinstance(request, ImageEdit):
+            self._check_images(request.images)
+            self._check_mask(request.mask, request.images)
+
+    def chosen(self, options: Mapping[str, Any]) -> Options:
+        """The model's own options, checked and with their defaults; InvalidRequest."""
+        try:
+            return self.options.model_validate(dict(options))
+        except ValidationError as error:
+            raise InvalidRequest(self._complaint(error)) from None
+
+    def _complaint(self, error: ValidationError) -> str:
+        """What is wrong with the first option that is."""
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        known = self.options.model_fields.get(name)
+        if known is None:
+            return f"{self.title} has no option {name!r}."
+        reason = first["msg"].removeprefix("Input ").removeprefix("Value error, ")
+        return f"{known.title or name} cannot be {first['input']!r}: it {reason}."
+
+    def _check_prompt(self, prompt: str) -> None:
+        least, most = self.limits.prompt
+        if most == 0:
+            return
+        if len(prompt.strip()) < least:
+            raise InvalidRequest("The prompt is empty.", hint="Say in words what you want to see.")
+        if len(prompt) > most:
             raise InvalidRequest(
-                f"{self.title} answers {self.accepts.__name__}, not {type(request).__name__}."
+                f"The prompt has {len(prompt):,} characters, and {self.title} reads at most {most:,}.",
+                hint="Shorten it.",
             )
+
+    def _check_images(self, images: tuple[Image, ...]) -> None:
+        least, most = self.images
+        least = max(1, least)  # an edit is of something
+        if not least <= len(images) <= most:
+            wanted = f"{least}" if least == most else f"{least} to {most}"
+            noun = "picture" if wanted == "1" else "pictures"
+            raise InvalidRequest(f"{self.title} takes {wanted} {noun}, not {len(images)}.")
+        for image in images:
+            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+                raise InvalidRequest("An image is an array of 8 bits in three colours.")
+            self._check_size(image.shape[1], image.shape[0])
+
+    def _check_size(self, width: int, height: int) -> None:
+        (least, most), size = self.limits.side, f"A picture of {width} x {height} px"
+        if min(width, height) < least or max(width, height) > most:
+            raise InvalidRequest(f"{size} does not fit: {self.title} takes sides of {least} to {most} px.")
+        if width * height > self.limits.pixels:
+            most_million = self.limits.pixels / 1e6
+            raise InvalidRequest(f"{size} is too large: {self.title} takes {most_million:.1f} megapixels.")
+        if max(width, height) > self.limits.ratio * min(width, height):
+            raise InvalidRequest(
+                f"{size} is too narrow: {self.title} takes up to {self.limits.ratio:g} to 1."
+            )
+
+    def _check_mask(self, mask: Alpha | None, images: tuple[Image, ...]) -> None:
+        if mask is None:
+            if self.mask == "required":
+                raise InvalidRequest(f"{self.title} needs a mask.", hint="Paint over what is to change.")
+            return
+        if self.mask == "none":
+            raise InvalidRequest(f"{self.title} takes no mask.")
+        if mask.shape != images[0].shape[:2]:
+            raise InvalidRequest("The mask and the first picture differ in size.")
+        if not np.isfinite(mask).all() or mask.min() < 0 or mask.max() > 1:
+            raise InvalidRequest("A mask holds values from 0 to 1.")
+        if not mask.any():
+            raise InvalidRequest("The mask is empty.", hint="Paint over what is to change.")

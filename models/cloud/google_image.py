@@ -24,8 +24,8 @@ class GoogleImage:
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
 
-    def __call__(self, request: ImageEdit, run: Run) -> Image:
-        """One paid call."""
+    def __call__(self, request: ImageEdit, run: Run) -> tuple[Image, ...]:
+        """One paid call, one picture. A mask is not read."""
         first = request.images[0]
         height, width = first.shape[:2]
         shape, (across, down) = fitting(width, height)
@@ -42,7 +42,7 @@ class GoogleImage:
             call=request.call,
         )
         answer = decode(drive(self._provider, order, run)[0], (across, down))
-        return np.ascontiguousarray(answer[:height, :width])
+        return (np.ascontiguousarray(answer[:height, :width]),)
 
 
 def fitting(width: int, height: int) -> tuple[str, tuple[int, int]]:

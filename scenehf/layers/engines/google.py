@@ -42,7 +42,7 @@ class GoogleEngine:
         part = np.ascontiguousarray(task.image[y0:y1, x0:x1])
         what = task.prompt or "the main object in the middle"
         run.progress(0.05, "Asking Google for the object alone")
-        redraw = self._pool("google-image", ImageEdit((part,), EXTRACT.format(what=what)), run)
+        (redraw,) = self._pool("google-image", ImageEdit((part,), EXTRACT.format(what=what)), run)
         run.progress(0.6, "Finding its edge in the photo")
         guide, confidence = guided(redraw, part)
         mask = np.zeros((height, width), bool)
@@ -55,7 +55,7 @@ class GoogleEngine:
         run.progress(0.05, "Asking Google for the background")
         marked = np.repeat(hole[..., None].astype(np.uint8) * 255, 3, axis=2)
         prompt = f"{PLATE} {task.prompt}".strip()
-        redraw = self._pool("google-image", ImageEdit((task.image, marked), prompt), run)
+        (redraw,) = self._pool("google-image", ImageEdit((task.image, marked), prompt), run)
         laid = aligned(redraw, task.image, ~hole)
         if laid is None:
             raise ResultInvalid(
