@@ -5,6 +5,7 @@ pages the system may drop; elsewhere one tensor at a time is copied to the devic
 https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
 
+import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ BOOL, TEXT, ARRAY = 7, 8, 9
 LONGEST_ARRAY = 64  # longer ones are vocabularies, which are not wanted
 MOST_ENTRIES = 1 << 20  # of keys, of tensors, and of the bytes of a name
 MOST_DIMENSIONS = 8
+F32, F16, BF16 = 0, 1, 30  # GGML's numbers of types, as `gguf.GGMLQuantizationType` has them
+COMPUTED = (2, 3, 6, 7, 8, 10, 11, 12, 13, 14, 20, 23)  # quantised types that diffusers can unpack
 
 
 @dataclass(frozen=True)
@@ -36,35 +39,41 @@ class Stored:
     start: int
     bytes: int
 
+    def resident(self, itemsize: int) -> int:
+        """Bytes in memory, where plain numbers take `itemsize` each."""
+        return math.prod(self.shape) * itemsize if self.kind in (F32, F16, BF16) else self.bytes
+
+
+def damaged(file: Path, wrong: str) -> WeightsDamaged:
+    """What to raise of a file of which something is wrong."""
+    return WeightsDamaged(f"{file.name} {wrong}.", hint=f"Remove {file} and pull it again.")
+
 
 class GgufFile:
     """An opened file. metadata: its keys without long arrays. Raises WeightsDamaged where the file is cut short, is
     none of these, or holds another architecture than the named one."""
 
     def __init__(self, path: Path, architecture: str) -> None:
-        self.path = path
+        self.path, size = path, path.stat().st_size
         try:
             with path.open("rb") as stream:
-                self.metadata, self.tensors = _header(stream, path.stat().st_size)
-        except (struct.error, UnicodeDecodeError, OverflowError, ValueError, MemoryError) as error:
-            raise WeightsDamaged(f"{path.name} is cut short or no GGUF file: {error}.") from error
+                self.metadata, self.tensors = _header(stream, size)
+        except (struct.error, OSError, OverflowError, ValueError, MemoryError) as error:
+            raise damaged(path, f"is cut short or no GGUF file: {error}") from error
         found = self.metadata.get("general.architecture")
         if found != architecture:
-            raise WeightsDamaged(
-                f"{path.name} holds a network of the kind {found!r}, and {architecture!r} is needed.",
-                hint="Put the right file in its place, or pull it again.",
-            )
+            raise damaged(path, f"holds a network of the kind {found!r}, and {architecture!r} is needed")
 
     def number(self, key: str) -> Any:
         """The value of a key; raises WeightsDamaged if there is none."""
         if key not in self.metadata:
-            raise WeightsDamaged(f"{self.path.name} does not tell its {key}.")
+            raise damaged(self.path, f"does not tell its {key}")
         return self.metadata[key]
 
     def stored(self, name: str) -> Stored:
         """Where a tensor lies; raises WeightsDamaged if there is none of this name."""
         if name not in self.tensors:
-            raise WeightsDamaged(f"{self.path.name} has no tensor {name}.")
+            raise damaged(self.path, f"has no tensor {name}")
         return self.tensors[name]
 
     @cached_property
@@ -98,11 +107,9 @@ class GgufFile:
 
 def _plain(kind: int) -> Any:
     """The dtype of a type whose numbers are not quantised, else None."""
-    import gguf
     import torch
 
-    types = gguf.GGMLQuantizationType
-    return {types.F32: torch.float32, types.F16: torch.float16, types.BF16: torch.bfloat16}.get(types(kind))
+    return {F32: torch.float32, F16: torch.float16, BF16: torch.bfloat16}.get(kind)
 
 
 # --- into a network ---------------------------------------------------------------------------------------------
@@ -110,7 +117,7 @@ def _plain(kind: int) -> Any:
 
 def place(network: "nn.Module", name: str, weight: "nn.Parameter", dtype: Any) -> None:
     """Put a weight where a network on the meta device has its parameter `name`. A linear layer whose weight is
-    quantised becomes one that computes with such weights in `dtype`. Raises WeightsDamaged where shapes differ."""
+    quantised becomes one that computes with such weights in `dtype`. Raises ValueError where it does not fit."""
     from diffusers.quantizers.gguf.utils import GGUFLinear
     from torch import nn
 
@@ -119,10 +126,10 @@ def place(network: "nn.Module", name: str, weight: "nn.Parameter", dtype: Any) -
     wanted = getattr(layer, leaf).shape
     found = getattr(weight, "quant_shape", weight.shape)
     if tuple(wanted) != tuple(found):
-        raise WeightsDamaged(f"The tensor {name} is {tuple(found)} and should be {tuple(wanted)}.")
+        raise ValueError(f"its tensor {name} is {tuple(found)} and should be {tuple(wanted)}")
     if hasattr(weight, "quant_type"):
         if type(layer) is not nn.Linear:
-            raise WeightsDamaged(f"The tensor {name} is quantised, and only linear layers may be.")
+            raise ValueError(f"its tensor {name} is quantised, and only those of linear layers may be")
         bias = layer.bias
         layer = GGUFLinear(layer.in_features, layer.out_features, False, compute_dtype=dtype, device="meta")
         layer.bias = bias
@@ -217,15 +224,12 @@ def _entry(stream: BinaryIO) -> tuple[str, int, tuple[int, ...], int]:
 def _bytes(kind: int, shape: tuple[int, ...]) -> int:
     """The bytes of a tensor; raises ValueError for a type that nothing here computes with."""
     import gguf
-    from diffusers.quantizers.gguf.utils import SUPPORTED_GGUF_QUANT_TYPES
 
     known = gguf.GGMLQuantizationType(kind)
-    if _plain(kind) is None and known not in SUPPORTED_GGUF_QUANT_TYPES:
+    if kind not in (F32, F16, BF16, *COMPUTED):
         raise ValueError(f"it is quantised as {known.name}, which cannot be computed with")
     block, width = gguf.GGML_QUANT_SIZES[known]
-    count = 1
-    for side in shape:
-        count *= side
+    count = math.prod(shape)
     if count % block or (shape and shape[-1] % block):
         raise ValueError("a row of a tensor in it is no whole number of blocks")
     return count // int(block) * int(width)

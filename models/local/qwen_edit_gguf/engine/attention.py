@@ -20,6 +20,7 @@ class PortionedAttention:
         attn: Attention,
         hidden_states: Tensor,
         encoder_hidden_states: Tensor,
+        attention_mask: None = None,
         encoder_hidden_states_mask: None = None,
         image_rotary_emb: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, Tensor]:

@@ -4,14 +4,14 @@ Quantised weights cannot take it in. Files name a layer's two factors lora_down 
 may tell an alpha: the change is up @ down * alpha / rank.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from models.errors import WeightsDamaged
+from models.runtime.gguf import damaged
 
 PREFIXES = ("transformer.", "diffusion_model.")
 DOWN, UP = ("lora_down.weight", "lora_A.weight"), ("lora_up.weight", "lora_B.weight")
@@ -34,15 +34,15 @@ class Changed(nn.Module):
         return self.layer(states) + linear(linear(states, self.down), self.up) * self.scale
 
 
-def read(file: Path, device: Any, dtype: Any) -> dict[str, Change]:
-    """Layer -> its factors on the device, and their scale. Raises WeightsDamaged."""
+def read(file: Path, wanted: Callable[[str], bool], device: Any, dtype: Any) -> dict[str, Change]:
+    """Each wanted layer -> its factors on the device, and their scale. Raises WeightsDamaged."""
     try:
         with safe_open(file, framework="pt") as opened:
             names = {_plain(name): name for name in opened.keys()}  # noqa: SIM118 - no mapping
             layers = {plain.rsplit(".", 2)[0] for plain in names if plain.endswith(DOWN)}
-            return {layer: _change(opened, names, layer, device, dtype) for layer in layers}
+            return {layer: _change(opened, names, layer, device, dtype) for layer in filter(wanted, layers)}
     except (SafetensorError, KeyError, OSError) as error:
-        raise WeightsDamaged(f"{file.name} cannot be read as a Lightning file: {error}.") from error
+        raise damaged(file, f"cannot be read as a Lightning file: {error}") from error
 
 
 def _plain(name: str) -> str:
@@ -62,11 +62,11 @@ def _change(opened: Any, names: Mapping[str, str], layer: str, device: Any, dtyp
 
 
 def apply(network: nn.Module, layer: str, change: Change | None) -> None:
-    """Put the change beside one layer of the network; raises WeightsDamaged where it does not fit."""
+    """Put the change beside one layer of the network; raises ValueError where it does not fit."""
     if change is None:
         return
     known = network.get_submodule(layer)
     down, up, _ = change
     if (down.shape[1], up.shape[0]) != (known.in_features, known.out_features):
-        raise WeightsDamaged(f"The Lightning file does not fit the layer {layer}.")
+        raise ValueError(f"the Lightning file is of another width at {layer}")
     network.set_submodule(layer, Changed(known, change))

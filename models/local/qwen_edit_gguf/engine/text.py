@@ -21,11 +21,12 @@ from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import Qwen2_5_VLCo
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLModel
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from models.errors import InvalidRequest, WeightsDamaged
+from models.errors import InvalidRequest
 from models.local.qwen_edit_gguf.engine.ticks import watched
+from models.local.qwen_edit_gguf.memory import MOST_WORDS, TEXT_KIND, VISION_KIND
 from models.requests import Image
 from models.runtime import gguf
-from models.runtime.gguf import GgufFile
+from models.runtime.gguf import GgufFile, damaged
 
 # As in diffusers' QwenImageEditPlusPipeline: the words around a prompt, and how many of the first tokens are dropped.
 HEAD = (
@@ -38,7 +39,6 @@ TAIL = "<|im_end|>\n<|im_start|>assistant\n"
 PICTURE = "Picture {}: <|vision_start|>{}<|vision_end|>"
 IMAGE = "<|image_pad|>"
 DROPPED = 64
-MOST_TOKENS = 1024  # of a prompt: the network was trained with no more
 SEEN = 384 * 384  # px: what is shown of each picture
 NARROWEST = 64  # longer to shorter side of what is shown, at most; the network takes 200
 MULTIPLE = 32  # px
@@ -46,7 +46,7 @@ SPECIAL = re.compile(
     r"<\|(?=[a-z_]+\|>)"
 )  # words that mean something to the network are not a prompt's to say
 
-TEXT_KIND, VISION_KIND, PROJECTOR = "qwen2vl", "clip", "qwen2.5vl_merger"
+PROJECTOR = "qwen2.5vl_merger"
 WINDOW = 112  # px of the vision part's windows; its files do not tell it
 TEXT_LAYER = {
     "input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k",
@@ -86,9 +86,9 @@ class Words:
         """(1, tokens) of a prompt about pictures that take so many tokens each. Raises InvalidRequest."""
         said = SPECIAL.sub("< |", prompt)
         length = len(self._tokenizer(said)["input_ids"])
-        if length > MOST_TOKENS:
+        if length > MOST_WORDS:
             raise InvalidRequest(
-                f"The prompt is {length:,} tokens long; this model reads {MOST_TOKENS:,}.", hint="Shorten it."
+                f"The prompt is {length:,} tokens long; this model reads {MOST_WORDS:,}.", hint="Shorten it."
             )
         shown = "".join(PICTURE.format(place + 1, IMAGE * count) for place, count in enumerate(pictures))
         return torch.tensor([self._tokenizer(HEAD + shown + said + TAIL)["input_ids"]])
@@ -146,14 +146,18 @@ def load(text: Path, vision: Path, image: int, device: torch.device, dtype: torc
             table = language.parameter("token_embd.weight", "cpu", dtype)
             network.language_model.embed_tokens = Rows(table, device, dtype)
         else:
-            gguf.place(network, name, _weight(language, sight, name, device, dtype), dtype)
+            try:
+                gguf.place(network, name, _weight(language, sight, name, device, dtype), dtype)
+            except ValueError as error:
+                file = language if name.startswith("language_model.") else sight
+                raise damaged(file.path, f"does not fit: {error}") from None
     return network.to(device)
 
 
 def configured(language: GgufFile, sight: GgufFile, image: int) -> Qwen2_5_VLConfig:
     """What the files tell of the network."""
     if sight.metadata.get("clip.projector_type") != PROJECTOR:
-        raise WeightsDamaged(f"{sight.path.name} is not the vision part of Qwen2.5-VL.")
+        raise damaged(sight.path, "is not the vision part of Qwen2.5-VL")
 
     def text(key: str) -> Any:
         return language.number(f"{TEXT_KIND}.{key}")
@@ -169,6 +173,8 @@ def configured(language: GgufFile, sight: GgufFile, image: int) -> Qwen2_5_VLCon
             "hidden_size": text("embedding_length"),
             "intermediate_size": text("feed_forward_length"),
             "num_hidden_layers": text("block_count"),
+            "bos_token_id": None,
+            "eos_token_id": None,
             "num_attention_heads": text("attention.head_count"),
             "num_key_value_heads": text("attention.head_count_kv"),
             "rms_norm_eps": text("attention.layer_norm_rms_epsilon"),

@@ -6,7 +6,7 @@ themselves are never all in memory, and after the first time not read at all.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -14,15 +14,13 @@ from accelerate import init_empty_weights
 from diffusers.models.transformers.transformer_qwenimage import QwenImageTransformer2DModel
 from torch import Tensor, nn
 
-from models.errors import WeightsDamaged
 from models.local.qwen_edit_gguf.engine import lightning
 from models.local.qwen_edit_gguf.engine.attention import PortionedAttention
 from models.local.qwen_edit_gguf.kept import Kept, identity
+from models.local.qwen_edit_gguf.memory import STREAMS, modulates
 from models.runtime import gguf
-from models.runtime.gguf import GgufFile
+from models.runtime.gguf import GgufFile, damaged
 
-ARCHITECTURE = "qwen_image"
-STREAMS = ("img_mod", "txt_mod")
 MARKER = "__index_timestep_zero__"  # an empty tensor that some files of the 2511 kind carry
 
 
@@ -106,7 +104,7 @@ def load(
     """The transformer for these timesteps (1000 is noise, 0 the picture). change: a Lightning file. `tick` is called
     for every block."""
     network = configured(file, zero_cond_t=zero_cond_t)
-    changes = lightning.read(change, device, dtype) if change else {}
+    changes = lightning.read(change, lambda layer: not modulates(layer), device, dtype) if change else {}
     loader = _Loader(file, network, changes, device, dtype)
     blocks = len(network.transformer_blocks)
     loader.fill(
@@ -118,7 +116,8 @@ def load(
     }  # fmt: skip
     tables = kept.find(made_from)
     if tables is None:
-        tables = _baked(loader, timesteps, tick)
+        changes = lightning.read(change, modulates, device, dtype) if change else {}
+        tables = _baked(replace(loader, changes=changes), timesteps, tick)
         kept.keep(made_from, tables)
     clock = Clock()
     for block in range(blocks):
@@ -127,16 +126,12 @@ def load(
         for stream in STREAMS:
             table = Table(tables[prefix + stream].to(device, dtype), clock)
             network.set_submodule(prefix + stream, table)
-        loader.fill([name for name in file.tensors if name.startswith(prefix) and not _modulates(name)])
+        loader.fill([name for name in file.tensors if name.startswith(prefix) and not modulates(name)])
     if left := next(gguf.missing(network), None):
-        raise WeightsDamaged(f"{file.path.name} has no tensor {left}.")
+        raise damaged(file.path, f"has no tensor {left}")
     if device.type == "mps":
         network.set_attn_processor(PortionedAttention())
     return Denoiser(network, clock)
-
-
-def _modulates(name: str) -> bool:
-    return any(f".{stream}." in name for stream in STREAMS)
 
 
 @dataclass(eq=False)
@@ -149,15 +144,17 @@ class _Loader:
 
     def fill(self, names: Sequence[str]) -> None:
         """Put these tensors into the network, and beside the layers what changes them."""
-        for name in names:
-            try:
-                gguf.place(self.network, name, self.file.parameter(name, self.device, self.dtype), self.dtype)
-            except AttributeError:
-                raise WeightsDamaged(
-                    f"{self.file.path.name} holds a tensor {name}, which the network has no place for."
-                ) from None
-        for layer in dict.fromkeys(name.rpartition(".")[0] for name in names):
-            lightning.apply(self.network, layer, self.changes.get(layer))
+        name = ""
+        try:
+            for name in names:
+                weight = self.file.parameter(name, self.device, self.dtype)
+                gguf.place(self.network, name, weight, self.dtype)
+            for layer in dict.fromkeys(name.rpartition(".")[0] for name in names):
+                lightning.apply(self.network, layer, self.changes.get(layer))
+        except AttributeError:
+            raise damaged(self.file.path, f"holds a tensor {name}, which has no place") from None
+        except ValueError as error:
+            raise damaged(self.file.path, f"does not fit: {error}") from None
 
 
 def _baked(loader: _Loader, timesteps: Sequence[float], tick: Callable[[], None]) -> dict[str, Tensor]:
