@@ -116,8 +116,12 @@ def load(
     }  # fmt: skip
     tables = kept.find(made_from)
     if tables is None:
-        changes = lightning.read(change, modulates, device, dtype) if change else {}
-        tables = _baked(replace(loader, changes=changes), timesteps, tick)
+        modulating = lightning.read(change, modulates, device, dtype) if change else {}
+        apart = GgufFile(
+            file.path, file.metadata["general.architecture"]
+        )  # a mapping that goes when it was read
+        tables = _baked(replace(loader, file=apart, changes=modulating), timesteps, tick)
+        del apart, modulating
         kept.keep(made_from, tables)
     clock = Clock()
     for block in range(blocks):
