@@ -148,9 +148,15 @@ def _fetch(absent: list[HubFile], target: Path, record: Record, report: Report) 
             report(share, f"Fetching {what}, {(before + count) / 1e6:,.0f} of {total / 1e6:,.0f} MB")
 
         part = parts / _told_hash(entry)
+        resumed = part.is_file()
         _fetched(record, file.path, part, fetched)
         report(SHARE_OF_FETCHING * (done + entry["bytes"]) / total, f"Checking {Path(file.path).name}")
-        if not _as_told(part, entry):
+        whole = _as_told(part, entry)
+        if resumed and not whole:  # what was there before may have been wrong
+            part.unlink()
+            _fetched(record, file.path, part, fetched)
+            whole = _as_told(part, entry)
+        if not whole:
             part.unlink()
             raise WeightsDamaged(
                 f"{file.path} is not the file that the hub told of, so it was not used.",
@@ -218,7 +224,9 @@ def _fetched(record: Record, name: str, part: Path, heard: Callable[[int], None]
     from huggingface_hub import hf_hub_url
     from huggingface_hub.errors import HTTPError, OfflineModeIsEnabled
     from huggingface_hub.file_download import http_get  # hf_hub_download starts over after a break
-    from huggingface_hub.utils import build_hf_headers, tqdm
+    from huggingface_hub.utils import build_hf_headers, logging, tqdm
+
+    logging.set_verbosity_error()  # it tells of every try; we tell of the last
 
     class Heard(tqdm):  # type: ignore[misc]
         """The client's progress bar; it draws nothing."""
@@ -265,8 +273,10 @@ def _as_told(part: Path, entry: Mapping[str, Any]) -> bool:
 
 def _keep(source: Path, file: HubFile, target: Path, record: Record) -> None:
     """Put what the file becomes beside `target`'s others, renamed into place when it is whole."""
+    told = record.files[file.path].get("sha256")
     for name, content in _written(source, file).items():
-        record.kept[name] = {"sha256": sha256(content), "bytes": content.stat().st_size}
+        known = told if file.becomes[name] is None else None
+        record.kept[name] = {"sha256": known or sha256(content), "bytes": content.stat().st_size}
         content.replace(target / name)
     source.unlink(missing_ok=True)
 

@@ -1,11 +1,18 @@
-"""Pictures to latents and back, in tiles, so that memory does not grow with the picture."""
+"""Pictures to latents and back, in tiles, so that memory does not grow with the picture.
+
+The published network is one for films, whose convolutions look at two earlier frames. A picture has none: two thirds of
+each kernel meet zeros, and are left out.
+"""
 
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers.models.autoencoders.autoencoder_kl_qwenimage import AutoencoderKLQwenImage
-from torch import Tensor
+from diffusers.models.autoencoders.autoencoder_kl_qwenimage import (
+    AutoencoderKLQwenImage,
+    QwenImageCausalConv3d,
+)
+from torch import Tensor, nn
 
 from models.local.qwen_edit_gguf.engine.ticks import Ticks, watched
 from models.requests import Image
@@ -14,10 +21,26 @@ CELL = 8  # px of a latent
 TILE, OVERLAP = 256, 64  # px; as the class has it, which blends what overlaps
 
 
+class FirstFrame(QwenImageCausalConv3d):
+    """A causal convolution that only ever sees the first frame."""
+
+    def forward(self, x: Tensor, cache_x: Tensor | None = None) -> Tensor:
+        """(1, channels, 1, rows, columns) to the same."""
+        across, _, down = self._padding[:3]
+        kernel = self.weight[:, :, -1]
+        return nn.functional.conv2d(x[:, :, 0], kernel, self.bias, self.stride[1:], (down, across)).unsqueeze(
+            2
+        )
+
+
 def load(folder: Path, device: Any, dtype: Any) -> AutoencoderKLQwenImage:
     """The autoencoder of a folder in the layout of diffusers."""
     vae = AutoencoderKLQwenImage.from_pretrained(folder, torch_dtype=dtype, local_files_only=True)
     vae.enable_tiling(TILE, TILE, TILE - OVERLAP, TILE - OVERLAP)
+    for layer in vae.modules():
+        if isinstance(layer, QwenImageCausalConv3d):
+            layer.__class__ = FirstFrame  # the network counts its layers of this kind
+            layer.weight = nn.Parameter(layer.weight[:, :, -1:].clone(), requires_grad=False)
     return vae.to(device).eval()
 
 
@@ -31,7 +54,7 @@ def tiles(width: int, height: int) -> int:
 
 def encoded(vae: AutoencoderKLQwenImage, picture: Image, tick: Ticks) -> Tensor:
     """(1, tokens, channels): the packed latents of a picture whose sides are multiples of 16."""
-    levels = torch.from_numpy(picture).permute(2, 0, 1)[None, :, None].float() / 255
+    levels = torch.from_numpy(picture).permute(2, 0, 1).contiguous()[None, :, None].float() / 255
     with watched([vae.encoder], tick):
         mode = vae.encode((2.0 * levels - 1.0).to(vae.device, vae.dtype)).latent_dist.mode()
     mean, std = _statistics(vae, mode)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import (
+    AutoencoderKLQwenImage,
     FlowMatchEulerDiscreteScheduler,
     GGUFQuantizationConfig,
     QwenImageEditPlusPipeline,
@@ -114,6 +115,24 @@ def test_the_loop_is_the_pipelines_to_the_last_bit(
     assert torch.equal(latents, told["latents"])
     drawn = vae.decoded(autoencoder, latents, WIDTH, HEIGHT, nothing)
     assert np.array_equal(drawn, (expected * 255).round().astype(np.uint8))
+
+
+def test_pixels_are_read_and_drawn_as_diffusers_does(files, autoencoder, picture, conditions):
+    whole = AutoencoderKLQwenImage.from_pretrained(files.pixels).eval()
+    film = torch.from_numpy(picture).permute(2, 0, 1)[None, :, None].float() / 127.5 - 1
+    mode = whole.encode(film).latent_dist.mode()
+    assert apart(autoencoder.encode(film).latent_dist.mode(), mode) < 1e-5
+    assert apart(autoencoder.decode(mode).sample, whole.decode(mode).sample) < 1e-5
+    packed = conditions.references[0][0]
+    assert torch.equal(vae.packed(vae.unpacked(packed, WIDTH, HEIGHT)), packed)
+
+
+def test_a_large_picture_is_drawn_in_tiles_that_each_may_be_the_last(autoencoder):
+    seen = []
+    latents = torch.randn(1, 20 * 22, 4 * TINY.channels, generator=torch.Generator().manual_seed(1))
+    drawn = vae.decoded(autoencoder, latents, 320, 352, lambda: seen.append(1))
+    assert drawn.shape == (352, 320, 3)
+    assert len(seen) == vae.tiles(320, 352) == 4
 
 
 def test_modulation_from_a_table_is_what_the_layers_answer(files, tmp_path, conditions):
