@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from models.cloud import hunyuan_image_3, qwen_image, qwen_image_edit, qwen_image_edit_plus, seedream_4
+from models.local.qwen_edit_gguf.options import QwenEditOptions
 from models.requests import (
     FaceDetection,
     FaceLandmarks,
@@ -25,12 +26,30 @@ from models.spec import Host, Limits, ModelSpec
 MEDIAPIPE = "https://github.com/google-ai-edge/mediapipe"
 
 
-def _local(name: str) -> Callable[[Host], Loaded[Any, Any]]:
+def _local(name: str, entry: str = "load") -> Callable[[Host], Loaded[Any, Any]]:
     def load(host: Host) -> Loaded[Any, Any]:
-        model: Loaded[Any, Any] = import_module(f"models.local.{name}").load(host)
+        model: Loaded[Any, Any] = getattr(import_module(f"models.local.{name}"), entry)(host)
         return model
 
     return load
+
+
+def _qwen_edit(version: str, entry: str) -> ModelSpec:
+    return ModelSpec(
+        id=f"qwen-edit-{version}-gguf",
+        title=f"Qwen-Image-Edit {version} (this machine)",
+        where="local",
+        accepts=ImageEdit,
+        load=_local("qwen_edit_gguf", entry),
+        licence="Apache-2.0",
+        url=f"https://huggingface.co/Qwen/Qwen-Image-Edit-{version}",
+        memory=12000,
+        weights=(f"qwen-edit-{version}-gguf",),
+        options=QwenEditOptions,
+        images=(1, 3),
+        mask="optional",
+        limits=Limits(prompt=(1, 8000), side=(1, 8192), ratio=8192),
+    )
 
 
 def _cloud(name: str) -> Callable[[Host], Loaded[Any, Any]]:
@@ -140,6 +159,8 @@ SPECS: tuple[ModelSpec, ...] = (
         limits=Limits(prompt=(0, 0)),
         trained=False,
     ),
+    _qwen_edit("2509", "load"),
+    _qwen_edit("2511", "load_2511"),
     ModelSpec(
         id="fal-birefnet",
         title="BiRefNet (fal)",

@@ -89,9 +89,9 @@ def test_every_model_is_in_the_catalog_and_every_line_has_its_file():
     files = modules_in("models/local") | (
         modules_in("models/cloud") if (ROOT / "models/cloud").is_dir() else set()
     )
-    named = set(re.findall(r'load=_\w+\("(\w+)"\)', (ROOT / "models/catalog.py").read_text()))
+    named = set(re.findall(r'load=_\w+\("(\w+)"[,)]', (ROOT / "models/catalog.py").read_text()))
     assert named == files
-    assert len(SPECS) == len({spec.id for spec in SPECS}) == len(files)
+    assert len(SPECS) == len({spec.id for spec in SPECS}) >= len(files)
     for name in modules_in("models/local"):
         assert callable(importlib.import_module(f"models.local.{name}").load)
 
