@@ -183,8 +183,8 @@ run_tests() {
     step "$bin/ruff" format --check .
     step "$bin/mypy"
     step "$bin/lint-imports" --no-logo --cache-dir "$VENV/.cache/import_linter"
-    wait
     step "$PYTHON" -m pytest -n 2 --dist loadfile "$@"
+    wait
     [ -z "$FAILED" ] || die "Failed:$FAILED"
 }
 
