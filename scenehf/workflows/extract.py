@@ -119,7 +119,8 @@ class _Extraction:
         params: dict[str, Any] = {
             "engine": self._params.engine,
             "prompt": step.prompt if "prompt" in ENGINES[self._params.engine].retries_with else "",
-            "redo": redo.model_dump(),
+            # Without what is empty in every job that is older than it: their finished steps would be done again.
+            "redo": redo.model_dump(exclude=set() if redo.edited else {"edited"}),
         }
         if isinstance(step, PlateStep):
             return Task(step.id, step.name, "layers.plate", params, files | self._alphas(step.removes))
