@@ -31,7 +31,8 @@ from models.providers.remote import Done, Failed, Json, Order, Status, json_of, 
 from models.redact import conceal
 
 NAME = "google"
-HOSTS = ("generativelanguage.googleapis.com", "aiplatform.googleapis.com", ".aiplatform.googleapis.com")
+API = "https://generativelanguage.googleapis.com"
+WIDE = ("us", "eu")  # regions of Vertex that span several
 SECONDS = 240.0
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 STATUSES = {401: KeyRefused, 403: KeyRefused, 404: ModelGone, 410: ModelGone, 429: RateLimited}
@@ -61,13 +62,13 @@ class Google:
         from google.genai import types
 
         self._types: ModuleType = types
-        hosts = HOSTS if base_url is None else (httpx.URL(base_url).host,)
+        # Everything is said explicitly: what is left out, the SDK would take from the environment.
+        address = base_url or (API if key is not None else vertex_address(region or "global"))
         options = types.HttpOptions(
-            base_url=base_url,
-            httpx_client=httpx.Client(transport=guarded(httpx, hosts)),
+            base_url=address,
+            httpx_client=httpx.Client(transport=guarded(httpx, (httpx.URL(address).host,))),
             api_version="v1beta1" if key is None else "v1beta",
         )
-        # Everything is said explicitly: what is left out, the SDK would take from the environment.
         self._account = None if key is not None else account(credentials)
         if key is not None:
             secret = conceal(key.get_secret_value())
@@ -113,6 +114,15 @@ class Google:
     def fetch(self, url: str) -> bytes:
         """Results come as data."""
         return base64.b64decode(url.partition(",")[2])
+
+
+def vertex_address(region: str) -> str:
+    """Where Vertex answers for a region."""
+    if region == "global":
+        return "https://aiplatform.googleapis.com"
+    if region in WIDE:
+        return f"https://aiplatform.{region}.rep.googleapis.com"
+    return f"https://{region}-aiplatform.googleapis.com"
 
 
 def refusal_of(model: str) -> Any:

@@ -32,6 +32,7 @@ class Price:
     usd_out: float = 0.0
     usd_image: float = 0.0
     note: str = ""
+    retires: date | None = None
     gone: bool = False
     replaced_by: str = ""
 
@@ -89,5 +90,6 @@ def _is_own(url: str) -> bool:
 def retired(row: Price, status: int | None = None) -> ModelGone:
     """What is said of a model that is no more. status: of the answer that told so."""
     hint = f"Use {row.replaced_by} instead." if row.replaced_by else None
-    told = f"{row.model} was retired by {title_of(row.provider)}."
+    since = f" (announced for {row.retires:%Y-%m-%d})" if row.retires else ""
+    told = f"{row.model} was retired by {title_of(row.provider)}{since}."
     return ModelGone(told, provider=row.provider, status=status, hint=hint)

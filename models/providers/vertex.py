@@ -24,7 +24,7 @@ from models.errors import (
     Transient,
 )
 from models.providers.fetch import checked, mime
-from models.providers.google import account, renew
+from models.providers.google import account, renew, vertex_address
 from models.providers.guard import calling, guarded
 from models.providers.remote import Done, Failed, Json, Order, Status, json_of, seconds_in
 from models.redact import conceal
@@ -61,7 +61,8 @@ class Vertex:
             )
             raise ModelError("The package google-cloud-aiplatform is not installed.", hint=hint) from error
         self._endpoint = named["name"]
-        address = base_url or f"https://{named['host'] or named['region'] + '-aiplatform.googleapis.com'}"
+        own = named["host"] and f"https://{named['host']}"
+        address = base_url or own or vertex_address(named["region"])
         self._account = account(file)
         # Given the account itself, the SDK would ask yet another host about it, in a thread of its own.
         self._client = PredictionServiceClient(

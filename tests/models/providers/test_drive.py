@@ -177,6 +177,17 @@ def test_vertex_is_reached_with_a_service_account(served: Serve, store: Store, p
         google.Google(credentials=tmp_path / "none.json", project="p", base_url=server.url)
 
 
+@pytest.mark.parametrize("region", ["global", "eu", "us-central1"])
+def test_vertex_is_looked_for_where_its_sdk_looks(region: str):
+    from google import genai
+    from google.oauth2.credentials import Credentials
+
+    client = genai.Client(vertexai=True, credentials=Credentials(token="x"), project="p", location=region)
+    assert client._api_client._http_options.base_url.rstrip("/") == google.vertex_address(region)
+    keyed = genai.Client(vertexai=False, api_key="x")
+    assert keyed._api_client._http_options.base_url.rstrip("/") == google.API
+
+
 def test_a_runner_that_lost_its_job_sends_nothing(served: Serve, store: Store, payer: Paying):
     server = served(ReplicateService())
     store.recover(everything=True)
@@ -231,7 +242,7 @@ def test_the_sdks_still_have_the_names_that_we_hold_on_to():
     assert callable(replicate_client.Client._request)
     assert fal_internals.QUEUE_URL_FORMAT and fal_internals.USER_AGENT
     assert "_client" in vars(fal_internals.SyncClient)
-    assert fal.QUEUE == "https://queue.fal.run/" and google.HOSTS and replicate.API
+    assert fal.QUEUE == "https://queue.fal.run/" and google.API and replicate.API
 
 
 def test_the_ledger_remembers_pictures_by_their_hash():
