@@ -95,6 +95,16 @@ SPECS: tuple[ModelSpec, ...] = (
         weights=("liveportrait",),
     ),
     ModelSpec(
+        id="expression-editor",
+        title="Turning portrait (LivePortrait on Replicate)",
+        where="replicate",
+        accepts=PortraitRetarget,
+        load=_cloud("expression_editor"),
+        licence="MIT",
+        url="https://replicate.com/fofr/expression-editor",
+        memory=0,
+    ),
+    ModelSpec(
         id="saliency-cut",
         title="Saliency and graph cuts",
         where="local",

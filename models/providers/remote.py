@@ -31,6 +31,7 @@ LONGEST_PAUSE = 60.0  # seconds; a service that names more is not waited for
 POLL_FIRST, POLL_SLOWEST = 0.5, 5.0  # seconds between two looks
 PATIENCE = 1800.0  # seconds until a call that is still running is left for a later run
 CANCEL_LOOKS = 4
+WRITTEN_OFF = "It counts as spent. Try again when you like."
 TICK = 0.1  # seconds between two looks at the cancel flag
 
 Answer = TypeVar("Answer")
@@ -120,6 +121,7 @@ def drive(provider: Provider, order: Order, run: Run) -> list[bytes]:
     except Uncertain as error:
         if order.cheap:
             run.move(bill.id, "settled", remote={"error": _words(error)})
+            error.hint = WRITTEN_OFF
         raise
 
 

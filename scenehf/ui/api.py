@@ -113,7 +113,8 @@ class Endpoints:
             cell: Longer side of a cell in px, 64 to 1024.
             cutout: The person alone, without the background.
             face: A point [x, y] in 0..1 of the picture on the face that is to turn; the largest face without it.
-            engine: "mesh", or "liveportrait" where its weights have been pulled.
+            engine: "mesh", "liveportrait" where its weights have been pulled, or "replicate", which asks for the
+                owner's key and costs: the job waits with its price, and /run agrees to it.
             fast: LivePortrait draws 64 keyframes; the other cells are carried between them.
         """
         with refusals():

@@ -47,6 +47,8 @@ function show(next) {
   jobSection.hidden = false;
   jobSection.dataset.phase = view.phase;
   runButton.hidden = !phase.run;
+  const isFirst = view.phase === "review" && !view.drawn;
+  setText(runButton, (isFirst ? "Run" : "Run again") + (view.usd ? ` · up to $${view.usd.toFixed(2)}` : ""));
   cancelButton.hidden = !phase.busy;
   again.hidden = Boolean(phase.busy) || view.phase === "faceless";
   if (first) other.write(view.options);
