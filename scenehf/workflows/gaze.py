@@ -21,7 +21,7 @@ from models.pool import Pool
 from models.providers.connect import SERVICES, has_access
 from models.providers.prices import known_price
 from models.runtime import hub
-from models.spec import Host, Where
+from models.spec import Host, Where, title_of
 from scenehf.errors import NotPossible
 from scenehf.gaze.grid import DESKTOP, LARGEST, MOBILE, SMALLEST
 from scenehf.gaze.sprites import largest_cell
@@ -94,6 +94,14 @@ def usd_of_cells(engine: str, cells: int) -> float:
     return row.bound(cells) / DOLLAR if row else 0.0
 
 
+def told_of_price(engine: str) -> dict[str, str]:
+    """Of an engine that costs, what is said before it is chosen: its price, and who sees the portrait."""
+    cell, cap = usd_of_cells(engine, 1), Settings().cap_run
+    most = int((cap / cell) ** 0.5)
+    says = f"Each cell costs up to ${cell:.2f}; a job may cost ${cap:.2f}, so {most} cells a side. You are asked first."
+    return {"says": says, "sees": title_of(PAID[engine][0])}
+
+
 def _check_paid(params: Params) -> None:
     """Refuse what a service cannot do, or what no job may cost."""
     cells = params.grid**2
@@ -101,9 +109,9 @@ def _check_paid(params: Params) -> None:
     if params.engine in PAID and params.cutout:
         raise NotPossible("LivePortrait on Replicate draws the whole picture, not the person alone.")
     if usd > cap:
-        most = int((cap / usd_of_cells(params.engine, 1)) ** 0.5)
         raise NotPossible(
-            f"{cells} cells may cost ${usd:.2f}, and a job ${cap:.2f}: choose at most {most} cells a side."
+            f"{cells} cells may cost ${usd:.2f}, and a job ${cap:.2f}: choose at most"
+            f" {int((cap / usd_of_cells(params.engine, 1)) ** 0.5)} cells a side."
         )
 
 
@@ -181,7 +189,10 @@ def run(context: Context) -> None:
     if params.engine in PAID and not params.confirmed:
         cells = params.grid**2
         usd = usd_of_cells(params.engine, cells)
-        raise Paused(f"The face is found. {cells} cells cost up to ${usd:.2f}: press Run if that is fine.")
+        today = f"Today ${context.store.spent().day / DOLLAR:.2f} of ${settings.cap_day:.2f} is spent."
+        raise Paused(
+            f"The face is found. {cells} cells cost up to ${usd:.2f}. {today} Press Run if that is fine."
+        )
     files = {
         name: context.path(asset_name(PORTRAIT, ready.attempt, f"{name}.png"))
         for name in ("image", "matte")

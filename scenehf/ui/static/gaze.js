@@ -22,7 +22,9 @@ const cancelButton = find(".shf-cancel");
 const reason = find(".shf-reason");
 const again = find(".shf-again");
 
-const wanted = optionsForm(find(".shf-start .shf-options"));
+const where = find(".shf-where");
+const stays = where.textContent;
+const wanted = optionsForm(find(".shf-start .shf-options"), (sees) => setText(where, sees ? `It is sent to ${sees}.` : stays));
 const other = optionsForm(find(".shf-again .shf-options"));
 const site = siteScreen();
 const faces = facesScreen({ onFace: (face) => makeAgain({ face }) });

@@ -54,7 +54,8 @@ def build(
 
     def engines(_: Message) -> Json:
         lacks = {engine: gaze.lacking(engine, weights) for engine in gaze.ENGINES}
-        return {"lacks": {engine: sentence for engine, sentence in lacks.items() if sentence}}
+        paid = {engine: gaze.told_of_price(engine) for engine in gaze.PAID}
+        return {"lacks": {engine: sentence for engine, sentence in lacks.items() if sentence}, "paid": paid}
 
     return gr.HTML(
         None,
