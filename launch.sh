@@ -183,6 +183,8 @@ run_tests() {
     step "$bin/ruff" format --check .
     step "$bin/mypy"
     step "$bin/lint-imports" --no-logo --cache-dir "$VENV/.cache/import_linter"
+    # Three at a time, for tests wait during half of their time; one thread each, or they wait for each other as well.
+    export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
     step "$PYTHON" -m pytest -n 3 --dist loadfile "$@"
     wait
     [ -z "$FAILED" ] || die "Failed:$FAILED"

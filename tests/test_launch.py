@@ -201,7 +201,7 @@ def test_the_test_verb_runs_every_step_and_fails_if_one_did(checkout: Checkout):
     assert told.returncode == 1
     failed = told.stderr.split("Failed:")[1].split("\n")
     assert [line.split()[0] for line in failed if line.strip()] == ["ruff", "ruff", "lint-imports"]
-    assert checkout.calls()[-1] == "-m pytest -n 2 --dist loadfile tests/jobs -x"
+    assert checkout.calls()[-1] == "-m pytest -n 3 --dist loadfile tests/jobs -x"
     assert [call for call in checkout.calls() if "pip install" in call and "requirements-dev.txt" in call]
 
 
