@@ -32,11 +32,13 @@ def _serve(settings: Settings) -> int:
     ended: queue.SimpleQueue[int] = queue.SimpleQueue()
     with build(settings) as services:
         from scenehf.ui.build import Screens  # takes seconds, in which interrupted jobs go on already
+        from scenehf.ui.visitors import sharing
 
-        screens = Screens(services.store, settings.uploads, weights=settings.weights, public=settings.public)
-        served = screens.serve(
-            settings.port, share=settings.share, browser=settings.browser and not settings.space_id
+        screens = Screens(
+            services.store, settings.uploads, weights=settings.weights, sharing=sharing(settings)
         )
+        browser = settings.browser and not settings.space_id
+        served = screens.serve(settings.port, host=settings.host, share=settings.share, browser=browser)
         for ending in (signal.SIGINT, signal.SIGTERM):
             signal.signal(ending, lambda number, _: ended.put(number))
         print(f"Ready: {served.share_url or served.url}", flush=True)

@@ -77,7 +77,8 @@ function choicesPanel({ say }) {
       const headers = { "content-type": "application/json" };
       const answer = await fetch("scenehf/key", { method: "POST", headers, body: JSON.stringify(sent) });
       key.value = "";
-      if (!answer.ok) say("That is no key. Copy it again from the service's page.");
+      if (answer.status === 403) say((await answer.json()).error);
+      else if (!answer.ok) say("That is no key. Copy it again from the service's page.");
       else say("");
       await load();
     } catch {
