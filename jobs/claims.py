@@ -36,9 +36,26 @@ class Claims(Ledger):
         )
         return {row["id"]: row["state"] for row in found}
 
-    def strangers(self) -> list[str]:
+    def strangers(self, untouched_since: float | None = None) -> list[str]:
         """All jobs that visitors have claimed and that nobody works on, the one untouched for longest first."""
         found = self.rows(
-            "SELECT id FROM job WHERE visitor <> '' AND state NOT IN ('queued', 'running') ORDER BY updated, id"
+            "SELECT id FROM job WHERE visitor <> '' AND state NOT IN ('queued', 'running')"
+            " AND (?1 IS NULL OR updated < ?1) ORDER BY updated, id",
+            (untouched_since,),
         )
         return [row[0] for row in found]
+
+    def strangers_running(self, since: float) -> list[str]:
+        """Jobs of visitors that have been running since then."""
+        found = self.rows(
+            "SELECT id FROM job WHERE visitor <> '' AND state = 'running' AND updated < ?", (since,)
+        )
+        return [row[0] for row in found]
+
+    def strangers_bytes(self) -> int:
+        """What the files of visitors' jobs take; one that several jobs have counts once."""
+        found = self.row(
+            "SELECT coalesce(sum(bytes), 0) FROM (SELECT DISTINCT sha256, bytes FROM asset"
+            " JOIN job ON job.id = asset.job_id WHERE visitor <> '')"
+        )
+        return int(found[0])

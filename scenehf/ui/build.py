@@ -16,6 +16,7 @@ from scenehf.pixels import HOME, PUBLIC
 from scenehf.settings import LOOPBACK
 from scenehf.ui import choices, gaze_view, images, layers_view, login, site
 from scenehf.ui.api import Endpoints
+from scenehf.ui.expiry import Expiry
 from scenehf.ui.guard.hosts import Hosts
 from scenehf.ui.guard.layer import Guard
 from scenehf.ui.guard.rules import Call, Rules
@@ -53,6 +54,7 @@ class Screens:
         public = sharing.public
         self._store, self._uploads, self._sharing = store, uploads, sharing
         self._hosts = Hosts(sharing.names)
+        self._expiry = Expiry(store, sharing)
         self._limits = PUBLIC if public else HOME
         _empty(uploads)
         watch = Watch(store, {extract.KIND: layers_view.describe, gaze_grid.KIND: gaze_view.describe})
@@ -62,7 +64,7 @@ class Screens:
         ) as self.blocks:
             gr.HTML(
                 None,
-                html_template=read("shell.html"),
+                html_template=login.bar(read("shell.html"), sharing),
                 js_on_load=styles() + read("shell.js"),
                 apply_default_css=False,
                 elem_id="shell",
@@ -103,6 +105,8 @@ class Screens:
         if share_url:
             self._hosts.add(share_url)
             self.blocks.share = False  # or the page would fetch Gradio's scripts from somewhere else
+        if self._sharing.public:
+            self._expiry.start()
         return Served(url, share_url or None)
 
     def _routes(self) -> list[Route]:
@@ -138,6 +142,7 @@ class Screens:
 
     def close(self) -> None:
         """Stop serving; streams that are still followed are cut after a second."""
+        self._expiry.stop()
         self.blocks.server.config.timeout_graceful_shutdown = 1
         self.blocks.close(verbose=False)
 

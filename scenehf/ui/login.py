@@ -41,6 +41,16 @@ def signed_in(scope: Scope) -> str | None:
     return str(known["userinfo"]["preferred_username"])
 
 
+def bar(template: str, sharing: Sharing) -> str:
+    """The bar of the page, with a link to sign in or out where people do. It opens a window of its own, because
+    Hugging Face shows a Space in a frame in which no one can sign in."""
+    if not (sharing.oauth or sharing.account):
+        return template
+    oauth = ' data-oauth="1"' if sharing.oauth else ""
+    link = f'href="login/huggingface" target="_blank" rel="noopener"{oauth}'
+    return template.replace("<!--account-->", f'<a class="shf-quiet shf-account" {link} hidden>Sign in</a>')
+
+
 def routes(sharing: Sharing) -> list[Route]:
     """The route above."""
 

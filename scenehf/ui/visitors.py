@@ -47,6 +47,12 @@ class Sharing:
 
 
 ALONE = Sharing()
+STRANGERS = """Whoever gets the address of this app can, without any password:
+  make jobs, {active} at a time and {kept} in all for each visitor, on this machine's processor and graphics card;
+  put up to {gb:g} GB on its disk; what nobody touches for {hours:g} hours is deleted;
+  see, change and delete what they made themselves, and nothing else.
+They cannot see your jobs or files, use your keys or spend your money.
+To ask them for a password, start with --auth NAME:PASSWORD."""
 
 
 def sharing(settings: Settings) -> Sharing:
@@ -61,6 +67,13 @@ def sharing(settings: Settings) -> Sharing:
         keep_hours=settings.keep_hours,
         keep_gb=settings.keep_gb,
     )
+
+
+def warning(sharing: Sharing) -> str:
+    """What the owner should know before others come; "" where nobody can, or where they are asked who they are."""
+    if not sharing.public or sharing.account or sharing.space:
+        return ""
+    return STRANGERS.format(active=MOST_ACTIVE, kept=MOST_KEPT, gb=sharing.keep_gb, hours=sharing.keep_hours)
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,9 @@ def test_a_migration_is_whole_and_leaves_a_backup(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize("released", range(1, len(MIGRATIONS)))
-def test_a_store_of_every_released_version_opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, released: int):
+def test_a_store_of_every_released_version_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, released: int
+):
     with monkeypatch.context() as older:
         older.setattr(jobs.database, "MIGRATIONS", MIGRATIONS[:released])
         database = jobs.database.Database(tmp_path / "s")
