@@ -48,7 +48,14 @@ def app_settings(argv: Sequence[str]) -> tuple[Settings, bool]:
     parser = argparse.ArgumentParser(prog="./launch.sh", parents=[_everywhere()], allow_abbrev=False)
     unset = argparse.SUPPRESS
     parser.add_argument("--port", type=int, metavar="N", default=unset, help="on 127.0.0.1 (default 7860)")
+    parser.add_argument("--host", metavar="ADDRESS", default=unset, help="listen there (default 127.0.0.1)")
     parser.add_argument("--share", action="store_true", default=unset, help="also make a public link")
+    parser.add_argument(
+        "--auth",
+        metavar="NAME:PASSWORD",
+        default=unset,
+        help="ask everybody for it (or SCENEHF_AUTH in .env)",
+    )
     parser.add_argument(
         "--no-browser", dest="browser", action="store_false", default=unset, help="open no window"
     )

@@ -16,7 +16,9 @@ from jobs.store import Store
 from scenehf.errors import NotPossible
 from scenehf.pixels import Limits
 from scenehf.ui.images import url_of
+from scenehf.ui.photos import uploaded
 from scenehf.ui.refusals import refusals
+from scenehf.ui.visitors import made, visitor_of
 from scenehf.ui.watch import Watch
 from scenehf.workflows import actions, gaze, make
 from scenehf.workflows.extract import KIND, ExportOrder, Params
@@ -34,14 +36,14 @@ FORBIDDEN = (
 
 
 class Endpoints:
-    """The endpoints over one store. public: strangers can call them, so none shows or touches all jobs."""
+    """The endpoints over one store. Whoever calls can name only jobs and uploads of their own: see `guard`."""
 
-    def __init__(self, store: Store, watch: Watch, limits: Limits, weights: Path, *, public: bool) -> None:
+    def __init__(self, store: Store, watch: Watch, limits: Limits, uploads: Path, weights: Path) -> None:
         self._store = store
         self._watch = watch
         self._limits = limits
+        self._uploads = uploads
         self._weights = weights
-        self._public = public
 
     def declare(self) -> None:
         """Add the endpoints to the Blocks being built."""
@@ -63,7 +65,9 @@ class Endpoints:
         with refusals():
             return {"ok": True, "jobs": self._store.counts(), "free": self._store.disk_use().free}
 
-    def jobs_create(self, photo: Uploaded, name: str = "", planner: str = "offline") -> Json:
+    def jobs_create(
+        self, request: gr.Request, photo: Uploaded, name: str = "", planner: str = "offline"
+    ) -> Json:
         """Open a photo and queue a job that plans how to take it apart. Follow it with /events, then call /run.
 
         Args:
@@ -74,12 +78,17 @@ class Endpoints:
         with refusals():
             if not photo:
                 raise NotPossible("Give a photo.")
-            path = Path(photo["path"])
+            path = uploaded(self._uploads, photo["path"])
             title, params = name or path.name, Params(planner=planner or "offline")
-            return self._told(actions.create(self._store, path, title, params=params, limits=self._limits))
+
+            def create() -> Job:
+                return actions.create(self._store, path, title, params=params, limits=self._limits)
+
+            return self._told(made(request, create))
 
     def gaze(
         self,
+        request: gr.Request,
         portrait: Uploaded,
         name: str = "",
         grid: int = USUAL.grid,
@@ -110,14 +119,18 @@ class Endpoints:
         with refusals():
             if not portrait:
                 raise NotPossible("Give a portrait.")
-            path = Path(portrait["path"])
+            path = uploaded(self._uploads, portrait["path"])
             asked = {"grid": grid, "mobile": mobile_grid, "cell": cell, "engine": engine, "fast": fast}
             params = gaze.usable(asked | {"cutout": cutout, "face": face or None}, self._weights)
-            return self._told(
-                gaze.create(self._store, path, name or path.name, params=params, limits=self._limits)
-            )
 
-    def jobs_list(self, limit: int = 50, before: str = "", state: str = "", search: str = "") -> list[Json]:
+            def create() -> Job:
+                return gaze.create(self._store, path, name or path.name, params=params, limits=self._limits)
+
+            return self._told(made(request, create))
+
+    def jobs_list(
+        self, request: gr.Request, limit: int = 50, before: str = "", state: str = "", search: str = ""
+    ) -> list[Json]:
         """List jobs, newest first.
 
         Args:
@@ -127,9 +140,13 @@ class Endpoints:
             search: Only jobs with this text in their title.
         """
         with refusals():
-            self._owner_only()
+            visitors = None if (visitor := visitor_of(request)).owner else visitor.names
             found = self._store.list_jobs(
-                max(1, min(limit, 200)), before or None, state or None, search=search or None
+                max(1, min(limit, 200)),
+                before or None,
+                state or None,
+                search=search or None,
+                visitors=visitors,
             )
             return [self._summary(job) for job in found]
 
@@ -239,7 +256,7 @@ class Endpoints:
             grow: Pixels by which the outline is moved outwards, at most 50; negative: inwards.
         """
         with refusals():
-            drawn = Path(strokes["path"]).read_bytes() if strokes else None
+            drawn = uploaded(self._uploads, strokes["path"]).read_bytes() if strokes else None
             actions.refine(self._store, job, step, drawn, feather=feather or 0.0, grow=grow or 0.0)
             return self._told(self._store.job(job))
 
@@ -329,20 +346,17 @@ class Endpoints:
         with refusals():
             return {"freed": self._store.delete_job(job)}
 
-    def cleanup(self, hours: float = 24.0) -> Json:
+    def cleanup(self, request: gr.Request, hours: float = 24.0) -> Json:
         """Delete every job that nobody has touched for some time, and files that no job needs.
 
         Args:
             hours: How long nobody has touched it. Running and queued jobs stay.
         """
         with refusals():
-            self._owner_only()
+            if not visitor_of(request).owner:
+                raise NotPossible(FORBIDDEN)
             done = self._store.clean(older_than_hours=max(0.0, hours))
             return {"jobs": done.jobs, "freed": done.bytes}
-
-    def _owner_only(self) -> None:
-        if self._public:
-            raise NotPossible(FORBIDDEN)
 
     def _summary(self, job: Job) -> Json:
         return {

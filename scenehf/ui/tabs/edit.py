@@ -11,6 +11,7 @@ import gradio as gr
 import numpy as np
 from PIL import Image as Picture
 
+from jobs.job import Job
 from jobs.store import Store
 from scenehf.errors import NotPossible
 from scenehf.keys import KEYRING
@@ -24,6 +25,8 @@ from scenehf.ui.make_view import gallery
 from scenehf.ui.photos import rename, start_screen, uploaded
 from scenehf.ui.refusals import NOT_OURS, told
 from scenehf.ui.theme import read as page_code
+from scenehf.ui.visitors import made as made_for
+from scenehf.ui.visitors import visitor_of
 from scenehf.ui.watch import Watch
 from scenehf.workflows import actions, make
 from scenehf.workflows.make import Asked
@@ -81,18 +84,22 @@ def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: 
             painted = None if mask is None else _file(store, uploads, mask)
             access = KEYRING.reach(session, Settings())
             asked = Asked.model_validate(given)
-            # Held until it is known whose keys it may use: it would begin at once.
-            job = make.create(store, asked, files, painted, access=access, limits=limits, hold=True)
+
+            def held() -> Job:  # until it is known whose keys it may use: it would begin at once
+                return make.create(store, asked, files, painted, access=access, limits=limits, hold=True)
+
+            job = made_for(request, held)
             KEYRING.bind(job.id, session)
             store.requeue(job.id)
             return {"job": job.id}
 
         return told(answer)
 
-    def made(message: Message) -> Json:
-        search, before, own = message
-        mine = [str(job) for job in own] if public else None
-        return told(lambda: gallery(store, str(search), str(before) if before else None, mine))
+    def made(message: Message, request: gr.Request) -> Json:
+        search, before = message
+        visitor = visitor_of(request)
+        names = None if visitor.owner else visitor.names
+        return told(lambda: gallery(store, str(search), str(before) if before else None, names))
 
     def act(message: Message, request: gr.Request) -> Json:
         verb, job_id, given = str(message[0]), str(message[1]), dict(message[2])
@@ -134,8 +141,8 @@ def _look(file: Path, name: str, limits: Limits) -> Json:
 
 def _file(store: Store, uploads: Path, image: Json) -> Path:
     """The file behind what the page calls a picture: an upload, an example, or a picture of a job."""
-    if "path" in image:
-        return uploaded(uploads, str(image["path"]))
+    if "upload" in image:
+        return uploaded(uploads, str(image["upload"]))
     if "example" in image:
         return example_path(str(image["example"]))
     asset = store.asset(str(image["job"]), str(image["asset"]))
