@@ -386,8 +386,9 @@ def declare_with_files(endpoint: Callable[..., Json], *names: str) -> None:
     gr.api(endpoint, api_name=endpoint.__name__, concurrency_limit=2)
     fns = gr.context.Context.root_block.fns.values()
     added = next(fn for fn in fns if fn.api_name == endpoint.__name__)
+    asked = [name for name in inspect.signature(endpoint).parameters if name != "request"]
     for name in names:
-        place = list(inspect.signature(endpoint).parameters).index(name)
+        place = asked.index(name)
         count: Literal["single", "multiple"] = "multiple" if name == "images" else "single"
         added.inputs[place]._api_info = gr.File(label=name, file_count=count, render=False).api_info()
 
