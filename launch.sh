@@ -12,6 +12,7 @@ usage() {
     cat <<'TEXT'
 ./launch.sh [--port N] [--share] [--no-browser] [--takeover]    start the app on this machine
 ./launch.sh layers PHOTO --out DIR       take a photo apart into layers and a clean plate, without a screen
+./launch.sh gaze PORTRAIT --out DIR      make a portrait that follows the cursor, as a page of its own
 ./launch.sh edit --model ID --prompt TEXT [--image FILE] --out DIR    edit a picture, or make one from words
 ./launch.sh convert FILE --to png|jpeg|webp    another format, with the recipe that is in the picture
 ./launch.sh jobs list|show|status|clean|export|import|verify    stored work
@@ -182,8 +183,8 @@ run_tests() {
     step "$bin/ruff" format --check .
     step "$bin/mypy"
     step "$bin/lint-imports" --no-logo --cache-dir "$VENV/.cache/import_linter"
-    wait
     step "$PYTHON" -m pytest -n 2 --dist loadfile "$@"
+    wait
     [ -z "$FAILED" ] || die "Failed:$FAILED"
 }
 

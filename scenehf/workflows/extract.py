@@ -205,7 +205,9 @@ class _Extraction:
             is_cloud = PLANNERS[task.params["planner"]].where != "local"
         else:
             engine = ENGINES[self._params.engine]
-            asks = task.unit == "layers.extract" or (task.unit == "layers.plate" and "plate" in engine.prices)
+            # Some services only cut; what lies behind is then filled here.
+            plates = engine.service is None or "plate" in engine.prices
+            asks = task.unit == "layers.extract" or (task.unit == "layers.plate" and plates)
             is_cloud = engine.where == "cloud" and asks
         return self._units_here[task.unit] if is_cloud else None
 

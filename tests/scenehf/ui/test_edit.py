@@ -183,7 +183,7 @@ def test_words_become_pictures_and_every_setting_comes_back(new_page, url, store
     expect(page.locator("#edit .shf-input")).to_contain_text("1024 \u00d7 1024 px")
     expect(page.locator("#edit .shf-model-title")).to_have_text("Remove and fill (PatchMatch)")
     page.reload()
-    page.get_by_role("tab", name="Edit / Generate").click()
+    expect(page.get_by_role("tab", name="Edit / Generate")).to_have_attribute("aria-selected", "true")
     expect(page.locator("#edit .shf-strip .shf-tile img")).to_have_count(3)
     assert CANARY not in page.content()
 
