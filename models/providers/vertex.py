@@ -34,7 +34,7 @@ SECONDS = 240.0  # an endpoint that was scaled down wakes up first
 NAMED = re.compile(
     r"(?:https://(?P<host>[\w.-]+)/(?:v1/)?)?(?P<name>projects/[\w:.-]+/locations/(?P<region>[\w-]+)/endpoints/[\w-]+)"
 )
-STATUSES = {401: KeyRefused, 403: KeyRefused, 404: ModelGone, 429: RateLimited}
+STATUSES = {401: KeyRefused, 403: KeyRefused, 429: RateLimited}
 
 
 class Vertex:
@@ -70,8 +70,9 @@ class Vertex:
             transport="rest",
             client_options=ClientOptions(api_endpoint=address),
         )
+        through = _adapter(address)
         for scheme in ("https://", "http://"):
-            self._client.transport._session.mount(scheme, _adapter(address))
+            self._client.transport._session.mount(scheme, through)
 
     def upload(self, order: Order) -> Json:
         """Pictures travel inside the request."""
@@ -122,6 +123,8 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> ProviderErr
         "request_id": headers.get("x-request-id", ""),
     }  # fmt: skip
     told = f"Vertex: {error.get('message') or f'HTTP {status}'}"
+    if status == 404:
+        return ModelGone(told, hint="Check VERTEX_ENDPOINT: there is no such endpoint.", **known)
     return STATUSES.get(status, BadInput if status < 500 else Transient)(told, **known)
 
 

@@ -6,6 +6,7 @@ from jobs.errors import NoSuchJob
 from jobs.job import OPEN_BILLS, Asset, Job, Step
 from jobs.ledger import DOLLAR
 from jobs.store import Store
+from models.errors import InvalidRequest
 from scenehf.pixels import slug
 from scenehf.studio.metadata import SUFFIXES
 from scenehf.ui.choices import spending
@@ -13,6 +14,7 @@ from scenehf.ui.images import SIDES, url_of
 from scenehf.ui.pictures import saved_as
 from scenehf.workflows.make import KIND, MAKERS, MASK, Params, image_name, step_key
 from scenehf.workflows.making import FINISHED, asset_name
+from scenehf.workflows.quote import usd_each
 
 SMALL, LARGE = SIDES
 PAGE = 24  # pictures of the gallery at a time
@@ -41,8 +43,10 @@ def describe(store: Store, job: Job) -> Json:
             "pictures": pictures(job, step, assets),
             "payment": bill and {"usd": bill.counted / DOLLAR, "lost": bill.state in ("submitting", "uncertain")},
         })  # fmt: skip
+    left = sum(not step["pictures"] for step in steps)
     return {
         "phase": _phase(job),
+        "usd": _usd(params, left),
         "asked": params.model_dump(mode="json", include={"model", "prompt", "options", "origin"}),
         "model": MAKERS[params.model].title if params.model in MAKERS else params.model,
         "inputs": [
@@ -58,6 +62,17 @@ def describe(store: Store, job: Job) -> Json:
     }
 
 
+def _usd(params: Params, left: int) -> float:
+    """The most that making so many pictures, which are missing, can cost."""
+    spec = MAKERS.get(params.model)
+    if spec is None:
+        return 0.0
+    try:
+        return usd_each(spec, spec.chosen(params.options).results()) * left
+    except InvalidRequest:  # options of an earlier version: it will be refused, and costs nothing
+        return 0.0
+
+
 def _phase(job: Job) -> str:
     """running, review (a payment is open), succeeded, failed or cancelled."""
     if job.state in ("queued", "running"):
@@ -70,7 +85,8 @@ def _origin(store: Store, params: Params) -> Json | None:
     if params.origin is None:
         return None
     try:
-        return {"job": params.origin.job, "title": store.job(params.origin.job).title}
+        told = {"job": params.origin.job, "title": store.job(params.origin.job).title}
+        return told | {"layer": bool(params.origin.key)}
     except NoSuchJob:
         return None
 

@@ -26,7 +26,7 @@ from scenehf.layers.plan import (
     without,
 )
 from scenehf.layers.planners import PLANNERS
-from scenehf.pixels import HOME, Limits, composite, open_image
+from scenehf.pixels import HOME, Limits, composite, encode_png, open_image
 from scenehf.scene import Layer, Pixels, Scene
 from scenehf.workflows.extract import KIND, ExportOrder, Params, Redo
 from scenehf.workflows.making import SOURCE, THUMB, photo_assets
@@ -215,6 +215,21 @@ def refine(
         how["strokes"] = f"{key}.strokes{_serial(store, job, key)}.png"
         store.put_assets(job_id, [(how["strokes"], strokes, "image/png")])
     _redo(store, job, plan, key, **how)
+
+
+def put_back(store: Store, job_id: str, key: str, edited: bytes) -> None:
+    """Give the step's layer other colours. edited: a picture as large as the layer; its alpha is not read."""
+    job = _idle(store, job_id)
+    plan = plan_of(store, job_id)
+    _extraction(plan, key)
+    step = _usable(store, job_id, key)
+    wanted, source = (step.result["width"], step.result["height"]), open_image(edited)
+    if source.size != wanted:
+        (across, down), (wide, high) = wanted, source.size
+        raise NotPossible(f"{step.name} has {across} x {down} px by now, and this picture {wide} x {high}.")
+    name = f"{key}.edited{_serial(store, job, key)}.png"
+    store.put_assets(job_id, [(name, encode_png(source.pixels), "image/png")])
+    _redo(store, job, plan, key, mode="edited", base=step.attempt, edited=name)
 
 
 def plate_and_retry(store: Store, job_id: str, key: str, removes: Sequence[str]) -> None:

@@ -29,12 +29,13 @@ class _Strict(BaseModel):
 
 class Redo(_Strict):
     """How a step is to be done again. base: number of the attempt that is re-matted or refined. strokes: name of the
-    asset with brush strokes (green keeps, red drops). feather, grow: px, see `layers.adjust`. serial: counts
-    requests, so that each is a new attempt."""
+    asset with brush strokes (green keeps, red drops). feather, grow: px, see `layers.adjust`. edited: name of the asset
+    that gives the base attempt's layer other colours. serial: counts requests, so that each is a new attempt."""
 
-    mode: Literal["extract", "rematte", "refine"] = "extract"
+    mode: Literal["extract", "rematte", "refine", "edited"] = "extract"
     base: int | None = None
     strokes: str | None = None
+    edited: str | None = None
     feather: Annotated[float, Field(ge=0, le=MOST)] = 0.0
     grow: Annotated[float, Field(ge=-MOST, le=MOST)] = 0.0
     serial: int = 0
@@ -118,13 +119,16 @@ class _Extraction:
         params: dict[str, Any] = {
             "engine": self._params.engine,
             "prompt": step.prompt if "prompt" in ENGINES[self._params.engine].retries_with else "",
-            "redo": redo.model_dump(),
+            # Without what is empty in every job that is older than it: their finished steps would be done again.
+            "redo": redo.model_dump(exclude=set() if redo.edited else {"edited"}),
         }
         if isinstance(step, PlateStep):
             return Task(step.id, step.name, "layers.plate", params, files | self._alphas(step.removes))
         params |= {"box": step.box, "points": step.points}
         if redo.strokes:
             files["strokes"] = self._path(redo.strokes)
+        if redo.edited:
+            files["edited"] = self._path(redo.edited)
         if redo.base is not None:
             files["base"] = self._path(asset_name(step.id, redo.base, "alpha.png"))
         gone = {key for plate in plan.plates if plate.id in step.depends_on for key in plate.removes}
@@ -146,6 +150,7 @@ class _Extraction:
             layers.append(
                 {"id": step.id, "name": step.name, "z": step.z}
                 | {axis: attempt.result[axis] for axis in ("x", "y")}
+                | ({"edited": True} if attempt.result.get("edited") else {})
             )
         plate = self._chosen.get(plan.steps[-1].id) if plan.steps else None
         if layers and plate is not None and plate.state != "failed":
@@ -155,7 +160,10 @@ class _Extraction:
     def _export(self, plan: Plan, order: ExportOrder) -> Task:
         scene = self._chosen[SCENE]
         layers = scene.result["layers"]
-        files = {"source": self._path(SOURCE)}
+        # With edited layers the scene adds up to the edited picture, no longer to the photo.
+        whole = asset_name(SCENE, scene.attempt, "composite.png")
+        is_edited = any(layer.get("edited") for layer in layers)
+        files = {"source": self._path(whole if is_edited else SOURCE)}
         files["plate"] = self._path(asset_name(SCENE, scene.attempt, "plate.png"))
         for layer in layers:
             step = self._chosen[layer["id"]]

@@ -32,6 +32,7 @@ from scenehf.pixels import HOME, Limits, encode_png, open_image, thumbnail
 from scenehf.settings import Settings
 from scenehf.studio.budget import Size, compute
 from scenehf.studio.recipe import Given, Value, source_of
+from scenehf.workflows import actions
 from scenehf.workflows.make_units import MakeUnits
 from scenehf.workflows.making import FINISHED, THUMB, THUMBNAIL_SIDE, Maker, Task, asset_name
 
@@ -189,6 +190,15 @@ def again(store: Store, job_id: str) -> Job:
     if job.state in ("running", "queued"):
         raise NotPossible("The pictures are being made: cancel it first.")
     return store.requeue(job_id)
+
+
+def put_back(store: Store, job_id: str, asset: str) -> Origin:
+    """Put a made picture into the scene that its layer came from; where that is."""
+    origin = Params.model_validate(store.job(job_id).params).origin
+    if origin is None or not origin.key:
+        raise NotPossible("This picture was not made of a layer.")
+    actions.put_back(store, origin.job, origin.key, store.read(job_id, asset))
+    return origin
 
 
 def image_name(number: int) -> str:

@@ -18,11 +18,15 @@ from scenehf.workflows.making import THUMBNAIL_SIDE, Files, Reply
 
 
 def assemble(params: dict[str, Any], files: Files, run: Run) -> Reply:
-    """params: layers (id, name, z, x, y, front to back). files: source, plate, cut:ID. Blobs: ID.png (RGBA, trimmed,
-    its place in data), plate.png, composite.png, thumb.png. Data: layers, max_error and mean_error of 255, pixels."""
+    """params: layers (id, name, z, x, y, edited or not, front to back). files: source, plate, cut:ID. Blobs: ID.png
+    (RGBA, trimmed, its place in data), plate.png, composite.png, thumb.png. Data: layers, max_error and mean_error of
+    255, pixels."""
     source = _picture(files["source"])
     plate = _picture(files["plate"]) if "plate" in files else source
     layers = [_layer(row, files[f"cut:{row['id']}"]) for row in params["layers"]]
+    edited = {row["id"] for row in params["layers"] if row.get("edited")}
+    if edited:
+        source = recompose.with_edits(source, plate, layers, edited)
     run.progress(0.2, "Making the layers add up to the photo")
     result = recompose.faithful(source, plate, layers)
     run.check()

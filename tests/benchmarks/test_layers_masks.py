@@ -35,6 +35,7 @@ def test_with_sloppy_boxes(engine, few):
     assert np.mean(with_boxes(engine[0], few, (1,)).iou) > 0.94
 
 
+@pytest.mark.slow
 def test_without_hint(engine, few):
     row = without_hint(*engine, few[:2])
     assert np.mean(row.iou) > 0.97

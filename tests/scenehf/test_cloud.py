@@ -13,7 +13,13 @@ from scenehf.workflows import actions
 from scenehf.workflows.estimate import model_of_plan, usd_of_plan
 from scenehf.workflows.extract import Params
 from tests.models.providers.loopback import Fault
-from tests.models.providers.services import FalService, OpenAIService
+from tests.models.providers.services import (
+    ENDPOINT,
+    FalService,
+    OpenAIService,
+    VertexService,
+    service_account,
+)
 from tests.scenehf.painter import PLAN, Painter, photograph, png, settled, states
 
 
@@ -106,14 +112,38 @@ def plan_with_ball():
     return arrange("", [ExtractStep(id="s1", name="Ball", z=1, box=(0.12, 0.27, 0.48, 0.73))])
 
 
-def test_fal_cuts_and_this_computer_paints(cloud):
+@pytest.mark.parametrize(
+    ("engine", "path"), [("fal", "fal-ai/birefnet/v2"), ("fal-bria", "fal-ai/bria/background/remove")]
+)
+def test_fal_cuts_and_this_computer_paints(cloud, engine, path):
     store, servers = cloud(fal=FalService())
-    params = Params(engine="fal", plan=plan_with_ball(), confirmed=True)
+    params = Params(engine=engine, plan=plan_with_ball(), confirmed=True)
     job = actions.create(store, png(photograph()), "ball.png", params=params)
     settled(store, job.id)
     assert servers["fal"].service.jobs == 1
     (bill,) = store.bills(job.id)
     assert (bill.provider, bill.state) == ("fal", "settled")
+    assert servers["fal"].seen[0].path == f"/queue/{path}"
+
+
+def test_an_endpoint_of_ones_own_cuts_for_no_money_and_this_computer_paints(cloud, tmp_path, monkeypatch):
+    store, servers = cloud(vertex=VertexService())
+    file = service_account(tmp_path, f"{servers['vertex'].url}/token")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+    monkeypatch.setenv("VERTEX_ENDPOINT", ENDPOINT)
+    job = actions.create(
+        store,
+        png(photograph()),
+        "ball.png",
+        params=Params(engine="vertex", plan=plan_with_ball(), confirmed=True),
+    )
+    settled(store, job.id)
+    while "needs_review" in states(store, job).values():
+        actions.accept(store, job.id, next(k for k, s in states(store, job).items() if s == "needs_review"))
+        settled(store, job.id)
+    assert states(store, job)["s1"] in ("done", "accepted"), store.events(job.id)[-6:]
+    assert states(store, job)["plate"] in ("done", "accepted") and store.spent().day == 0
+    assert servers["vertex"].service.jobs == 1
 
 
 def test_without_a_key_the_step_says_which_one_and_where(cloud, monkeypatch):

@@ -123,6 +123,7 @@ def test_what_is_drawn_is_kept_when_it_is_cancelled(store, portrait):
     assert len(store.steps(job.id)) == before
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_only_what_it_was_doing(store, host, portrait):
     job = gaze.create(store, portrait, "astronaut.png", params=LONG)
     halfway(store, job)

@@ -23,8 +23,9 @@ from scenehf.errors import BadPicture, NotPossible
 from scenehf.pixels import encode_png
 from scenehf.settings import Settings
 from scenehf.studio.metadata import read
+from scenehf.ui.make_view import describe
 from scenehf.worker import WORKFLOWS
-from scenehf.workflows import make
+from scenehf.workflows import actions, make
 from scenehf.workflows.make import Asked
 from scenehf.workflows.making import THUMB, asset_name
 from scenehf.workflows.quote import quote
@@ -116,6 +117,20 @@ def test_one_that_fails_stops_no_other_and_is_made_again_alone(working):
     assert ended(store, job.id) == "succeeded"
     assert [step.state for step in store.chosen_steps(job.id)] == ["done"] * 3
     assert server.service.jobs == 3
+
+
+def test_a_payment_nobody_knows_of_waits_for_the_person(working):
+    store, server = working()
+    server.faults.append(Fault("POST", "/predictions$", "reset"))
+    job = make.create(store, WORDS.model_copy(update={"count": 2}), access=ACCESS)
+    assert ended(store, job.id) == "needs_review"
+    assert [step.state for step in store.chosen_steps(job.id)] == ["unknown", "done"]
+    assert describe(store, store.job(job.id))["steps"][0]["payment"] == {"usd": 0.015, "lost": True}
+    actions.tell_payment(store, job.id, "made-01", made=False)
+    make.again(store, job.id)
+    assert ended(store, job.id) == "succeeded"
+    assert server.service.jobs == 2
+    assert store.spent().day == 2 * 15_000
 
 
 def test_nothing_made_says_why(working):

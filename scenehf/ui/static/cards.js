@@ -2,7 +2,7 @@
 // and pictures stay while it changes.
 
 const ACTION_WORDS = { extract: "Cut out", plate: "Paint the background", scene: "Check that it adds up", plan: "Planning" };
-const HOW_WORDS = { extract: "cut out", rematte: "background removed", refine: "refined" };
+const HOW_WORDS = { extract: "cut out", rematte: "background removed", refine: "refined", edited: "edited" };
 const THUMB = { width: 62, height: 50 }; // px inside the frame of a card's picture, see steps.css
 const RETRIED = ["extract", "plate"];
 const FINISHED = ["needs_review", "failed", "done", "accepted", "cancelled"];

@@ -6,7 +6,7 @@ const KEYS_HELD = { Escape: cancel, ArrowLeft: () => results.turn(-1), ArrowRigh
 
 let view = null;
 let offered = null; // models, templates, limits of spending
-let origin = null; // {job, key, title?}: whose layer is edited
+let origin = null; // {job, key, input}: the job and the step whose layer is edited, and its place among the pictures
 let lookFor = null; // the asset to look at, once its job is here
 
 const jobSection = find(".shf-job");
@@ -30,11 +30,19 @@ const inputs = inputList({ onChange: inputsChanged, onPaint: (_, mask) => stage.
 const quote = quoteScreen({ asked, inputs, model: () => models.model, spent: () => offered.spent });
 const files = editFiles({
   models, options, prompt, inputs, howMany, say,
-  setOrigin: (of) => { origin = of; },
+  setOrigin,
   restored: changed,
   added: () => stage.want("input"),
 });
-const results = resultList({ onLook: look, on: { input: useAsInput, reuse: (picture) => files.restore(picture.recipe), pay: (key, made) => act("payment", { key, made }) } });
+const results = resultList({
+  onLook: look,
+  on: {
+    input: useAsInput,
+    reuse: (picture) => files.restore(picture.recipe),
+    place: ({ asset }) => putBack(asset),
+    pay: (key, made) => act("payment", { key, made }),
+  },
+});
 const gallery = galleryScreen({ onOpen: openMade, say });
 
 // --- the form -------------------------------------------------------------------------------------------------
@@ -68,7 +76,7 @@ function asked() {
     options: options.read(),
     count: count(),
     agreed: find("input", terms).checked,
-    origin: origin && inputs.all.length ? { job: origin.job, key: origin.key } : null,
+    origin: origin && { job: origin.job, key: origin.key },
   };
 }
 
@@ -76,8 +84,14 @@ function inputsChanged() {
   const [first] = inputs.all;
   if (!inputs.mask) stage.unveil();
   stage.show({ input: first || inputOf(view) });
-  if (!first) origin = null;
+  if (origin && (!first || first.id !== origin.input)) origin = null;
   changed();
+}
+
+/** of: {job, key} of the layer that the first picture is, or null. */
+function setOrigin(of) {
+  const [first] = inputs.all;
+  origin = of && first ? { job: of.job, key: of.key, input: first.id } : null;
 }
 
 function changed() {
@@ -88,7 +102,7 @@ function changed() {
 }
 
 async function send() {
-  if (!quote.ready || stage.painting) return;
+  if (stage.painting || !(await quote.agreed())) return;
   quote.sending = true;
   say("");
   try {
@@ -128,7 +142,7 @@ function receive() {
   open(null);
   inputs.replace([]);
   files.add({ name: draft.name, width: draft.width, height: draft.height, url: draft.url, full: draft.full, source: { job: draft.job, asset: draft.asset } });
-  origin = { job: draft.job, key: draft.key };
+  setOrigin(draft);
   changed();
 }
 
@@ -157,7 +171,7 @@ function show(next) {
   const left = view.steps.filter((step) => !step.pictures.length).length;
   const pays = view.steps.some((step) => step.state === "unknown");
   runButton.hidden = busy || !left;
-  setText(runButton, pays ? "Look again" : view.steps.length > left ? "Make the rest" : "Try again");
+  setText(runButton, pays ? "Look again" : priced(view.steps.length > left ? "Make the rest" : "Try again", view.usd));
   originButton.hidden = !view.origin;
   if (view.origin) setText(originButton, `Back to ${view.origin.title}`);
   progress.show(busy, "Starting…");
@@ -189,6 +203,12 @@ function openMade(job, asset) {
 function cancel() {
   if (cancelButton.hidden || jobSection.hidden) return false;
   act("cancel");
+}
+
+/** The layer that was edited gets these colours, in the scene it came from. */
+async function putBack(asset) {
+  const { job } = view.origin;
+  if (await act("put_back", { asset })) backTo(job);
 }
 
 function backTo(job) {

@@ -2,7 +2,7 @@
 
 const asInput = (one) => ({ name: one.name, width: one.width, height: one.height, url: one.url, small: one.small, full: one.full, source: { job: one.job, asset: one.asset } });
 
-/** setOrigin(of): {job, key} of the layer that is edited, or null. restored(): every field has been written. */
+/** setOrigin(of): {job, key} of the layer that the first picture is. restored(): every field has been written. */
 function editFiles({ models, options, prompt, inputs, howMany, say, setOrigin, restored, added }) {
   const notice = find(".shf-notice");
 
@@ -26,7 +26,6 @@ function editFiles({ models, options, prompt, inputs, howMany, say, setOrigin, r
       models.pick(editor.id);
     }
     if (picture.notices && picture.notices.length) tell(picture.notices.join(" "));
-    setOrigin(null);
     inputs.add(picture);
     added();
   }

@@ -11,6 +11,7 @@ function quoteScreen({ asked, inputs, model, spent }) {
   let round = 0;
   let quoted = null;
   let sending = false;
+  let stale = false; // something was changed since
 
   async function look() {
     round += 1;
@@ -23,6 +24,7 @@ function quoteScreen({ asked, inputs, model, spent }) {
     } catch {
       quoted = null;
     }
+    stale = false;
     show();
   }
 
@@ -58,12 +60,18 @@ function quoteScreen({ asked, inputs, model, spent }) {
   return {
     /** Something has changed. */
     soon() {
+      stale = true;
       clearTimeout(timer);
       timer = setTimeout(look, QUOTE_AFTER);
     },
     show,
-    get ready() {
-      return !button.disabled;
+    /** Whether it can be sent for what the button says: a change of the last moment may have made it dearer. */
+    async agreed() {
+      if (!stale) return !button.disabled;
+      const seen = quoted ? quoted.usd : 0;
+      clearTimeout(timer);
+      await look();
+      return !button.disabled && quoted.usd <= seen;
     },
     set sending(is) {
       sending = is;

@@ -1,6 +1,6 @@
 // What a job made, picture by picture, and what can be done with the one that is looked at.
 
-/** onLook(picture or null): another one is looked at. on: {input(picture), reuse(picture), pay(key, made)}. */
+/** onLook(picture or null): another one is looked at. on: {input(picture), reuse(picture), place(picture), pay(key, made)}. */
 function resultList({ onLook, on }) {
   const section = find(".shf-results");
   const strip = find(".shf-strip", section);
@@ -8,6 +8,7 @@ function resultList({ onLook, on }) {
   const failure = find(".shf-failure", section);
   const pays = find(".shf-pays", section);
   const recipe = find(".shf-recipe", section);
+  const putBack = find(".shf-put-back", section);
   let view = null;
   let selected = null; // "key/number"
   let chosen = false; // whether a person has selected it
@@ -69,11 +70,15 @@ function resultList({ onLook, on }) {
     pays.hidden = !(payment && view.phase !== "running");
     if (!picture) return;
     for (const link of takes.querySelectorAll("a")) link.href = picture.files[link.dataset.kind];
+    const [input] = view.inputs;
+    const fits = input && picture.width === input.width && picture.height === input.height;
+    putBack.hidden = !(view.origin && view.origin.layer && fits);
     setText(find("pre", recipe), JSON.stringify(picture.recipe, null, 2));
   }
 
   find(".shf-again-input", section).addEventListener("click", () => on.input(current().picture));
   find(".shf-reuse", section).addEventListener("click", () => on.reuse(current().picture));
+  putBack.addEventListener("click", () => on.place(current().picture));
   for (const button of pays.querySelectorAll("button")) {
     button.addEventListener("click", () => on.pay(current().step.key, button.dataset.made === "true"));
   }

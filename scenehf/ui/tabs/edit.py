@@ -164,6 +164,7 @@ ACTS: dict[str, Callable[[Store, str, Json], object]] = {
     "again": lambda store, job, _: make.again(store, job),
     "cancel": lambda store, job, _: store.request_cancel(job),
     "rename": lambda store, job, given: rename(store, job, str(given["title"])),
+    "put_back": lambda store, job, given: make.put_back(store, job, str(given["asset"])),
     "payment": lambda store, job, given: actions.tell_payment(
         store, job, str(given["key"]), made=bool(given["made"])
     ),

@@ -271,14 +271,14 @@ MUTANTS = {"blind": blind, "resending": resending}
 def main() -> int:
     """`python -m tests.models.providers.paid NAME [faults | all | blind | resending]`: a few faults and every kill of
     one provider, every fault and every kill, all products of both, or a mutant."""
-    hurry()
     name, how = sys.argv[1], "".join(sys.argv[2:])
     mutant = MUTANTS.get(how)
     brief = EVERYDAY.get(name, LEAST) if not how else LEAST if mutant else None
     if mutant:
         mutant()
     kind = KINDS_OF[name]
-    warm(kind)
+    warm(kind)  # at leisure: on a busy machine an SDK takes seconds to load
+    hurry()
     for (label, fault), kill in product(faults(kind), KILLS):
         if ((fault or mutant) and kill and how != "all") or (brief and fault and label not in brief):
             continue

@@ -8,13 +8,18 @@ import re
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from PIL import Image
 
 from tests.models.providers.loopback import Answer, Asked
 
 CANARY = "sk-CANARY7f3a9"  # the key of all of them
+ENDPOINT = "projects/p/locations/europe-west4/endpoints/42"
 UNAUTHORISED = {"detail": f"Incorrect API key provided: {CANARY[:6]}..."}
 
 
@@ -25,6 +30,21 @@ def png(width: int = 16, height: int = 12, colour: tuple[int, ...] = (250, 10, 1
 
 
 RESULT = png()
+
+
+@cache
+def _private_key() -> str:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def service_account(folder: Path, token_uri: str) -> Path:
+    """The file of a service account whose tokens come from there."""
+    file = folder / "account.json"
+    told = {"type": "service_account", "project_id": "p", "private_key_id": "k", "private_key": _private_key(),
+            "client_email": "a@b.c", "client_id": "1", "token_uri": token_uri}  # fmt: skip
+    file.write_text(json.dumps(told))
+    return file
 
 
 def is_picture(data: bytes) -> bool:
@@ -197,6 +217,39 @@ class OpenAIService:
                          "message": {"role": "assistant", "content": self.said(body), "refusal": None}}],
             "usage": {"prompt_tokens": 1000, "completion_tokens": 200, "total_tokens": 1200},
         }, {"x-request-id": "req_1"})  # fmt: skip
+
+
+def matte(mode: str = "RGBA") -> bytes:
+    """The left half of a picture, as a cut-out or as a grey picture."""
+    alpha = Image.new("L", (64, 48))
+    alpha.paste(255, (0, 0, 32, 48))
+    picture = Image.new("RGB", (64, 48), (9, 9, 9))
+    if mode == "RGBA":
+        picture.putalpha(alpha)
+    out = io.BytesIO()
+    (alpha if mode == "L" else picture).save(out, "PNG")
+    return out.getvalue()
+
+
+class VertexService:
+    """reply: the list of predictions, or a whole answer."""
+
+    def __init__(self, reply: Any = None) -> None:
+        self.base, self.jobs, self.reply = "", 0, reply
+
+    def answer(self, asked: Asked) -> Answer:
+        if asked.path == "/token":
+            assert b"jwt-bearer" in asked.body
+            return Answer(200, {"access_token": CANARY, "expires_in": 3600, "token_type": "Bearer"})
+        if asked.headers.get("authorization") != f"Bearer {CANARY}":
+            return Answer(401, {"error": {"message": "no", "status": "UNAUTHENTICATED"}})
+        if asked.path != f"/v1/{ENDPOINT}:predict":
+            return Answer(404, {"error": {"message": f"{asked.path} not found", "status": "NOT_FOUND"}})
+        self.jobs += 1
+        if isinstance(self.reply, Answer):
+            return self.reply
+        told = {"bytesBase64Encoded": base64.b64encode(matte()).decode(), "mimeType": "image/png"}
+        return Answer(200, {"predictions": self.reply or [told], "deployedModelId": "1", "later": "unknown"})
 
 
 def _now() -> str:

@@ -1,6 +1,5 @@
 """One paid call, step by step: what it costs, how it ends, and that a cancel reaches the service."""
 
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -10,8 +9,6 @@ from pathlib import Path
 import fal_client.client as fal_internals
 import pytest
 import replicate.client as replicate_client
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from jobs.context import Signals
 from jobs.errors import Cancelled, Interrupted, LostLease
@@ -30,7 +27,13 @@ from models.providers import fal, google, replicate
 from models.providers.remote import brief, drive
 from tests.models.providers.loopback import Answer, Fault, Loopback, Service
 from tests.models.providers.paid import KEY, KINDS_OF
-from tests.models.providers.services import RESULT, FalService, GoogleService, ReplicateService
+from tests.models.providers.services import (
+    RESULT,
+    FalService,
+    GoogleService,
+    ReplicateService,
+    service_account,
+)
 
 Serve = Callable[[Service], Loopback]
 REPLICATE, FAL, GOOGLE = (KINDS_OF[name] for name in ("replicate", "fal", "google"))
@@ -147,12 +150,7 @@ def test_what_is_cheap_is_written_off_and_not_asked_about(served: Serve, store: 
 
 def test_vertex_is_reached_with_a_service_account(served: Serve, store: Store, payer: Paying, tmp_path: Path):
     server = served(GoogleService())
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    file = tmp_path / "account.json"
-    account = {"type": "service_account", "project_id": "p", "private_key_id": "k", "private_key": pem,
-               "client_email": "a@b.c", "client_id": "1", "token_uri": f"{server.url}/token"}  # fmt: skip
-    file.write_text(json.dumps(account))
+    file = service_account(tmp_path, f"{server.url}/token")
     provider = google.Google(credentials=file, project="p", region="europe-west4", base_url=server.url)
     assert drive(provider, GOOGLE.order, payer) == [RESULT]
     path = server.seen[-1].path
@@ -163,8 +161,7 @@ def test_vertex_is_reached_with_a_service_account(served: Serve, store: Store, p
     assert drive(again, replace(GOOGLE.order, call="2"), payer) == [RESULT], (
         "a token is free to ask for again"
     )
-    account["token_uri"] = f"{server.url}/nowhere"
-    file.write_text(json.dumps(account))
+    file = service_account(tmp_path, f"{server.url}/nowhere")
     with pytest.raises(KeyRefused, match="does not accept the service account"):
         drive(
             google.Google(credentials=file, project="p", base_url=server.url),

@@ -3,7 +3,6 @@ key."""
 
 import base64
 import io
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from PIL import Image
 
 from jobs.paying import Paying
@@ -23,64 +20,21 @@ from models.providers import vertex
 from models.providers.connect import connect
 from models.requests import Matting
 from models.spec import Access, Host
-from tests.models.providers.loopback import Answer, Asked, Fault, Loopback, Service
-from tests.models.providers.services import CANARY
+from tests.models.providers.loopback import Answer, Fault, Loopback, Service
+from tests.models.providers.services import CANARY, ENDPOINT, VertexService, matte, service_account
 
 Serve = Callable[[Service], Loopback]
-ENDPOINT = "projects/p/locations/europe-west4/endpoints/42"
 PHOTO = np.random.default_rng(0).integers(0, 256, (1200, 1600, 3), np.uint8)
 pytestmark = pytest.mark.usefixtures("quick")
 
 
-def matte(mode: str = "RGBA") -> bytes:
-    """The left half of a picture, as a cut-out or as a grey picture."""
-    alpha = Image.new("L", (64, 48))
-    alpha.paste(255, (0, 0, 32, 48))
-    picture = Image.new("RGB", (64, 48), (9, 9, 9))
-    if mode == "RGBA":
-        picture.putalpha(alpha)
-    out = io.BytesIO()
-    (alpha if mode == "L" else picture).save(out, "PNG")
-    return out.getvalue()
-
-
-class VertexService:
-    """reply: the list of predictions, or a whole answer."""
-
-    def __init__(self, reply: Any = None) -> None:
-        self.base, self.jobs, self.reply = "", 0, reply
-
-    def answer(self, asked: Asked) -> Answer:
-        if asked.path == "/token":
-            assert b"jwt-bearer" in asked.body
-            return Answer(200, {"access_token": CANARY, "expires_in": 3600, "token_type": "Bearer"})
-        if asked.headers.get("authorization") != f"Bearer {CANARY}":
-            return Answer(401, {"error": {"message": "no", "status": "UNAUTHENTICATED"}})
-        if asked.path != f"/v1/{ENDPOINT}:predict":
-            return Answer(404, {"error": {"message": f"{asked.path} not found", "status": "NOT_FOUND"}})
-        self.jobs += 1
-        if isinstance(self.reply, Answer):
-            return self.reply
-        told = {"bytesBase64Encoded": base64.b64encode(matte()).decode(), "mimeType": "image/png"}
-        return Answer(200, {"predictions": self.reply or [told], "deployedModelId": "1", "later": "unknown"})
-
-
-@pytest.fixture(scope="module")
-def pem() -> str:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-
-
 @pytest.fixture
-def ask(served: Serve, tmp_path: Path, pem: str) -> Callable[..., tuple[Any, Loopback]]:
+def ask(served: Serve, tmp_path: Path) -> Callable[..., tuple[Any, Loopback]]:
     """(the model over an endpoint that answers so, its server)."""
 
     def make(reply: Any = None, endpoint: str = ENDPOINT) -> tuple[Any, Loopback]:
         server = served(VertexService(reply))
-        file = tmp_path / "account.json"
-        told = {"type": "service_account", "project_id": "p", "private_key_id": "k", "private_key": pem,
-                "client_email": "a@b.c", "client_id": "1", "token_uri": f"{server.url}/token"}  # fmt: skip
-        file.write_text(json.dumps(told))
+        file = service_account(tmp_path, f"{server.url}/token")
         access = Access(google_account=file, vertex_endpoint=endpoint, addresses={"vertex": server.url})
         return vertex_matting.load(Host(weights=tmp_path, access=access)), server
 
@@ -138,7 +92,7 @@ def test_a_refusal_is_told_by_its_kind(ask: Any, payer: Paying, status: int, kin
     assert (caught.value.status, caught.value.code, caught.value.charged) == (status, "S", "no")
 
 
-def test_an_endpoint_may_have_an_address_of_its_own(tmp_path: Path, pem: str):
+def test_an_endpoint_may_have_an_address_of_its_own(tmp_path: Path):
     named = vertex.NAMED.fullmatch(f"https://42.europe-west4-7.prediction.vertexai.goog/v1/{ENDPOINT}")
     assert named and (named["host"], named["name"]) == (
         "42.europe-west4-7.prediction.vertexai.goog",

@@ -24,7 +24,7 @@ from tests.models.providers.artist import Artist
 from tests.models.providers.loopback import Loopback
 from tests.models.providers.services import CANARY
 from tests.scenehf.ui.conftest import DESKTOP, PHONE, QUICK, UNITS, serving
-from tests.scenehf.ui.steps import finish, give, select
+from tests.scenehf.ui.steps import finish, give, select, wait_for
 from tests.scenehf.ui.test_access import narrow, serious
 
 SLOW = 60_000  # ms: a picture on two busy cores
@@ -201,6 +201,10 @@ def test_two_clicks_to_edit_a_layer_and_one_back(new_page, url, photos, keyed):
     shows(page, "compare")
     page.get_by_role("button", name="Back to quick.png").click()
     expect(page.locator("#layers .shf-title .shf-badge")).to_have_text("Done")
+    page.get_by_role("tab", name="Edit / Generate").click()
+    page.get_by_role("button", name="Put into the scene").click()
+    expect(select(page, 0).get_by_role("button", name="Attempt 2", exact=False)).to_be_visible()
+    wait_for(page, "Done")
 
 
 def test_what_a_jpeg_cannot_hold_comes_beside_it():
