@@ -1,6 +1,7 @@
 """What this machine computes on and how much memory it has. Bytes everywhere."""
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Literal
 Device = Literal["mps", "cuda", "cpu"]
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 MEMINFO = Path("/proc/meminfo")
+NVIDIA = Path("/proc/driver/nvidia/version")
 
 
 def best_device() -> Device:
@@ -20,6 +22,13 @@ def best_device() -> Device:
     if torch.backends.mps.is_available():
         return "mps"
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def likely_device() -> Device:
+    """What `best_device` will say, as far as can be told without importing torch."""
+    if sys.platform == "darwin" and platform.machine() == "arm64":
+        return "mps"
+    return "cuda" if NVIDIA.exists() else "cpu"
 
 
 def total_memory() -> int:
