@@ -228,7 +228,7 @@ def _fetched(record: Record, name: str, scratch: Path, heard: Callable[[int], No
                 record.repository, name, revision=record.revision, local_dir=scratch, tqdm_class=Heard
             )
         )
-    except (HTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
+    except (HTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
         raise DownloadFailed(
             f"{record.repository}/{name} could not be fetched: {_first_line(error)}"
         ) from error

@@ -16,7 +16,7 @@ from jobs.runner import Runner
 from jobs.store import Store
 
 DAY = 86_400.0
-LEASE = 0.6
+LEASE = 0.3
 
 
 class Clock:
@@ -64,7 +64,7 @@ def run(store: Store) -> Iterator[Callable[[Callable[[Context], None]], str]]:
         runner.stop()
 
 
-@pytest.mark.parametrize("jumps", [(DAY, -2 * DAY), (-DAY, 3 * DAY), (3600.0, 3600.0)])
+@pytest.mark.parametrize("jumps", [(DAY, -2 * DAY), (-DAY, 3 * DAY)])
 def test_work_goes_on_once_through_every_jump(store: Store, run, clock: Clock, jumps: tuple[float, float]):
     began: list[str] = []
 
