@@ -7,8 +7,9 @@ import threading
 from collections.abc import Sequence
 
 from jobs.errors import JobsError
-from scenehf.cli import INTERRUPTED, app_settings, log_to_file
+from scenehf.cli import INTERRUPTED, app_settings
 from scenehf.instance import PortTaken, only_one
+from scenehf.logs import keep_log
 from scenehf.settings import BadSettings, Settings
 from scenehf.worker import build, furnish
 
@@ -18,7 +19,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         settings, takeover = app_settings(argv)
         with only_one(settings.data, settings.port, takeover=takeover):
-            log_to_file(settings)
+            keep_log(settings)
             if settings.space_id and (lacking := furnish(settings)):  # elsewhere launch.sh does it
                 print(lacking, file=sys.stderr)
             return INTERRUPTED if _serve(settings) == signal.SIGINT else 0
@@ -37,7 +38,9 @@ def _serve(settings: Settings) -> int:
         from scenehf.ui.visitors import sharing, warning
 
         shared = sharing(settings)
-        screens = Screens(services.store, settings.uploads, weights=settings.weights, sharing=shared)
+        screens = Screens(
+            services.store, settings.uploads, weights=settings.weights, sharing=shared, loaded=services.loaded
+        )
         browser = settings.browser and not settings.space_id
         served = screens.serve(settings.port, host=settings.host, share=settings.share, browser=browser)
         for ending in (signal.SIGINT, signal.SIGTERM):

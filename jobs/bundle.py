@@ -181,7 +181,7 @@ def _text(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo], name: s
 
 def _add(store: Store, archive: zipfile.ZipFile, contents: _Contents) -> Job:
     """Files first, then everything else in one transaction."""
-    job_id = new_id()
+    job_id = new_id(store.newest())
     items = [
         (asset["name"], partial(archive.open, contents.entries[ASSETS + asset["name"]]), str(asset["mime"]))
         for asset in contents.assets

@@ -25,11 +25,12 @@ _id_turn = threading.Lock()
 _last_id = 0
 
 
-def new_id() -> str:
-    """A job id: milliseconds since 1970 in 12 hex digits, so that ids sort by age, then 64 unguessable bits."""
+def new_id(after: str = "") -> str:
+    """A job id: milliseconds since 1970 in 12 hex digits, so that ids sort by age, then 64 unguessable bits. after: an
+    id that it has to come after, also where the clock was set back."""
     global _last_id
     with _id_turn:
-        _last_id = max(time.time_ns() // 1_000_000, _last_id + 1)
+        _last_id = max(time.time_ns() // 1_000_000, _last_id + 1, int(after[:12] or "0", 16) + 1)
         return f"{_last_id:012x}{secrets.token_hex(8)}"
 
 
@@ -61,7 +62,7 @@ class Queue(Assets):
             return known
         if (free := free_bytes(self.root)) < self.free_min:
             raise StoreFull(f"Only {free // 1_000_000} MB are free on the disk.")
-        job_id, now = new_id(), time.time()
+        job_id, now = new_id(self.newest()), time.time()
         state: JobState = "needs_review" if hold else "queued"
 
         def write(db: "sqlite3.Connection", kept: list[Kept]) -> None:
@@ -87,6 +88,10 @@ class Queue(Assets):
         if row is None:
             raise NoSuchJob(f"There is no job {job_id}.")
         return _job(row)
+
+    def newest(self) -> str:
+        """The id of the newest job; "" if there is none."""
+        return str(self.row("SELECT coalesce(max(id), '') FROM job")[0])
 
     def resolve(self, text: str) -> str:
         """The id that is `text`, or alone begins or ends with it; NoSuchJob."""

@@ -20,6 +20,7 @@ from scenehf.settings import Settings
 from scenehf.workflows import extract, gaze, make
 
 UNITS = "scenehf.worker:units"
+ABOUT = "about"  # the unit that tells which models are loaded
 WORKFLOWS: dict[str, Callable[[Context], None]] = {
     extract.KIND: extract.run,
     gaze.KIND: gaze.run,
@@ -40,6 +41,7 @@ def units() -> dict[str, Callable[..., Any]]:
         | GazeUnits(pool).table()
         | MakeUnits(pool).table()
         | {
+            ABOUT: lambda params, files, run: ({"models": pool.loaded()}, {}),
             "layers.assemble": scene_units.assemble,
             "layers.export": scene_units.export,
         }
@@ -54,6 +56,13 @@ class Services(AbstractContextManager["Services"]):
     runner: Runner
     host: WorkerHost
     archive: Archive | None = None
+
+    def loaded(self) -> list[str] | None:
+        """The models in the worker process; None while it is busy. Takes no time."""
+        if self.host.pid is None:
+            return []
+        told = self.host.peek(ABOUT)
+        return None if told is None else list(told["models"])
 
     def __enter__(self) -> Self:
         self.runner.start()

@@ -18,7 +18,7 @@ from jobs.store import Store
 from models.runtime.device import best_device, free_memory, total_memory
 from models.runtime.weights import WEIGHTS, verify
 from scenehf import instance
-from scenehf.settings import KEYS, Settings
+from scenehf.settings import CHECKOUT, KEYS, OTHERS, Settings
 
 GB = 1e9
 PYTHONS = ((3, 11), (3, 13))
@@ -89,8 +89,10 @@ def _memory(settings: Settings) -> Line:
 
 
 def _device(settings: Settings) -> Line:
-    device = best_device()
-    return Line("Device", "ok", "cpu: no GPU that torch can use" if device == "cpu" else device)
+    device, build = best_device(), f"torch {_installed('torch')}"
+    return Line(
+        "Device", "ok", f"cpu: no GPU that {build} can use" if device == "cpu" else f"{device}, {build}"
+    )
 
 
 def _versions(settings: Settings) -> Line:
@@ -128,6 +130,31 @@ def _keys(settings: Settings) -> Line:
     found = settings.keys_found()
     return Line(
         "Keys", "note", ", ".join(found) if found else f"none; local work needs none ({', '.join(KEYS)})"
+    )
+
+
+def _private(settings: Settings) -> Line:
+    """Settings close what is open when they are read; what is left belongs to somebody else."""
+    open_to_others = [
+        path
+        for path in (settings.data, settings.data / ".env", CHECKOUT / ".env")
+        if path.exists() and path.stat().st_mode & OTHERS
+    ]
+    if open_to_others:
+        names = " ".join(map(str, open_to_others))
+        return Line("Privacy", "bad", f"Others on this machine can read {names}.", f"chmod go= {names}")
+    return Line("Privacy", "ok", f"{settings.data} is for you alone")
+
+
+def _sharing(settings: Settings) -> Line:
+    if not settings.public:
+        return Line("Sharing", "ok", f"{settings.host}: this machine alone")
+    asked = "a password is asked for" if settings.auth else "without a password"
+    if settings.space_id:
+        asked = f"as the Space {settings.space_id}"
+    spent = f"{settings.cap_day:g} dollars a day at most"
+    return Line(
+        "Sharing", "note", f"{settings.host}: others can reach it, {asked}; {spent}, with keys of their own"
     )
 
 
@@ -178,6 +205,8 @@ CHECKS: tuple[Callable[[Settings], Line], ...] = (
     _sqlite,
     _weights,
     _keys,
+    _private,
+    _sharing,
     _port,
     _store,
 )

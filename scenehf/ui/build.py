@@ -3,6 +3,7 @@
 import importlib.util
 import shutil
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from starlette.routing import Route
 from jobs.store import Store
 from scenehf.pixels import HOME, PUBLIC
 from scenehf.settings import LOOPBACK
-from scenehf.ui import choices, gaze_view, images, layers_view, login, make_view, pictures, site
+from scenehf.ui import choices, gaze_view, health, images, layers_view, login, make_view, pictures, site
 from scenehf.ui.api import Endpoints
 from scenehf.ui.expiry import Expiry
 from scenehf.ui.guard.hosts import Hosts
@@ -46,14 +47,20 @@ class Served:
 
 class Screens:
     """The app over one store. uploads: folder for what browsers send, emptied here. weights: folder of pulled files;
-    without it the one beside `uploads`. sharing: with whom."""
+    without it the one beside `uploads`. sharing: with whom. loaded: which models are in memory, for whoever watches."""
 
     def __init__(
-        self, store: Store, uploads: Path, *, weights: Path | None = None, sharing: Sharing = ALONE
+        self,
+        store: Store,
+        uploads: Path,
+        *,
+        weights: Path | None = None,
+        sharing: Sharing = ALONE,
+        loaded: Callable[[], list[str] | None] = lambda: None,
     ) -> None:
         weights = weights or uploads.parent / "weights"
         public = sharing.public
-        self._store, self._uploads, self._sharing = store, uploads, sharing
+        self._store, self._uploads, self._sharing, self._loaded = store, uploads, sharing, loaded
         self._hosts = Hosts(sharing.names)
         self._expiry = Expiry(store, sharing)
         self._limits = PUBLIC if public else HOME
@@ -119,14 +126,14 @@ class Screens:
         return Served(url, share_url or None)
 
     def _routes(self) -> list[Route]:
-        own = (
-            images.routes(self._store),
-            pictures.routes(self._store),
-            site.routes(self._store),
-            choices.routes(),
-            login.routes(self._sharing),
-        )
-        return [route for routes in own for route in routes]
+        return [
+            *images.routes(self._store),
+            *pictures.routes(self._store),
+            *site.routes(self._store),
+            *choices.routes(),
+            *login.routes(self._sharing),
+            *health.routes(self._store, self._loaded),
+        ]
 
     def _has_tools(self) -> bool:
         """Agents come without a cookie: they are for a person's own machine."""

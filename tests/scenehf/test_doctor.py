@@ -29,7 +29,8 @@ def examine(settings: Settings, capsys: pytest.CaptureFixture[str]) -> tuple[int
 def test_a_fit_machine(settings: Settings, capsys: pytest.CaptureFixture[str]):
     code, lines = examine(settings, capsys)
     assert list(lines) == [
-        "Python", "Disk", "Memory", "Device", "Packages", "SQLite", "Weights", "Keys", "Port", "Store",
+        "Python", "Disk", "Memory", "Device", "Packages", "SQLite", "Weights", "Keys", "Privacy", "Sharing",
+        "Port", "Store",
     ]  # fmt: skip
     assert {name for name, line in lines.items() if line.startswith("BAD")} <= {"Disk", "Memory"}, lines
     assert code == (1 if any(line.startswith("BAD") for line in lines.values()) else 0)
@@ -75,3 +76,13 @@ def test_a_damaged_store_is_found(settings: Settings, capsys: pytest.CaptureFixt
     code, lines = examine(settings, capsys)
     assert code == 1
     assert lines["Store"].startswith("BAD")
+
+
+def test_what_others_can_read_and_reach_is_told(
+    settings: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    (settings.data / ".env").write_text("FAL_KEY=x")
+    (settings.data / ".env").chmod(0o640)  # after the settings were read, as if it could not be changed
+    _, lines = examine(settings.model_copy(update={"host": "0.0.0.0"}), capsys)
+    assert lines["Privacy"].endswith(f"Cure: chmod go= {settings.data / '.env'}")
+    assert "without a password" in lines["Sharing"]

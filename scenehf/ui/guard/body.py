@@ -70,11 +70,13 @@ def _no_constant(name: str) -> NoReturn:
 
 class Judge:
     """Goes through what one visitor sends. uploads: the folder of uploaded files; mine: which of them are theirs, None
-    where there is one person only. jobs: the ids that were found."""
+    where there is one person only. opened: Gradio opens the files that are named, before any function of ours sees
+    them. jobs: the ids that were found."""
 
-    def __init__(self, uploads: Path, mine: Mine | None) -> None:
+    def __init__(self, uploads: Path, mine: Mine | None, *, opened: bool = True) -> None:
         self._uploads = uploads.resolve()
         self._mine = mine
+        self._opened = opened
         self.jobs: set[str] = set()
 
     def files(self, value: Any, depth: int = 0) -> Any:
@@ -83,7 +85,7 @@ class Judge:
         if depth > DEEPEST:
             raise Refused(400, "That is nested too deep.")
         if isinstance(value, dict):
-            if FILE_FIELDS & value.keys():
+            if self._opened and FILE_FIELDS & value.keys():
                 value = self._file(value)
             return {self.files(name): self.files(part, depth + 1) for name, part in value.items()}
         if isinstance(value, list):

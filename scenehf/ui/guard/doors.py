@@ -23,7 +23,7 @@ class Door(Enum):
     CANCEL = auto()  # stops a call
     UPLOAD = auto()
     LOGIN = auto()
-    ASSET = auto()  # a file of a job, by the job's id
+    ASSET = auto()  # whatever we serve of a job, by the job's id
     OURS = auto()  # our own routes
     TOOLS = auto()  # for agents (MCP)
 
@@ -42,7 +42,7 @@ _PATHS = (
     (Door.CANCEL, "POST", rf"{API}/(cancel|reset/?)"),
     (Door.UPLOAD, "POST", rf"{API}/upload"),
     (Door.LOGIN, "POST", r"/login/?"),
-    (Door.ASSET, "GET HEAD", r"/scenehf/(asset|picture)/(?P<job>[^/]+)/.*"),
+    (Door.ASSET, "GET HEAD", r"/scenehf/\w+/(?P<job>[0-9a-f]{28})(/.*)?"),
     (Door.OURS, "GET HEAD POST", r"/scenehf/.*"),
     (Door.TOOLS, "GET HEAD POST DELETE", rf"{API}/mcp(/.*)?"),
 )  # fmt: skip

@@ -158,7 +158,7 @@ class Guard:
         if type(body.get("component_id")) is not int or body["component_id"] not in self._rules.parts:
             raise Refused(403, "That is not a part of this page.")
         self._of_session(body.get("session_hash"), visitor)
-        return await self._judged(asked, body, visitor), asked.send
+        return await self._judged(asked, body, visitor, opened=False), asked.send
 
     async def _cancel(self, asked: _Asked, visitor: Visitor) -> tuple[Receive, Send]:
         body = await self._body(asked)
@@ -171,9 +171,10 @@ class Guard:
             raise Refused(415, "Send JSON.")
         return parsed(await whole(asked.receive))
 
-    async def _judged(self, asked: _Asked, body: Json, visitor: Visitor) -> Receive:
-        """The body as it may be read: files of theirs alone, jobs of theirs alone."""
-        judge = Judge(self._rules.uploads, None if visitor.owner else partial(self._has_upload, visitor))
+    async def _judged(self, asked: _Asked, body: Json, visitor: Visitor, *, opened: bool = True) -> Receive:
+        """The body as it may be read: files of theirs alone, jobs of theirs alone. opened: Gradio opens files."""
+        mine = None if visitor.owner else partial(self._has_upload, visitor)
+        judge = Judge(self._rules.uploads, mine, opened=opened)
 
         def judged() -> bytes:
             kept = judge.files(body)

@@ -121,7 +121,8 @@ def test_where_somebody_is(client: str, claimed: str, space: bool, found: str):
         ("GET", f"{API}/file=/a/b\nc", Door.FILE),
         ("POST", f"{API}/run/predict", Door.CALL),
         ("POST", f"{API}/call/v2/job", Door.CALL),
-        ("GET", "/scenehf/asset/j/a/b.png", Door.ASSET),
+        ("GET", f"/scenehf/asset/{MINE}/a/b.png", Door.ASSET),
+        ("GET", f"/scenehf/anything/{MINE}", Door.ASSET),
         ("POST", "/scenehf/key", Door.OURS),
     ],
 )
@@ -184,6 +185,14 @@ def test_alone_every_upload_is_ones_own_but_nothing_else(uploads: Path):
     assert judge.files(theirs)["path"] == theirs["path"]
     with pytest.raises(Refused):
         judge.files({"path": "/etc/passwd", "meta": META})
+
+
+def test_functions_of_the_page_are_told_of_their_own_uploads_alone(uploads: Path):
+    """Gradio opens nothing for these; they take paths by any name and look at them themselves."""
+    mine, theirs = str(uploads / "a" / "mine.png"), str(uploads / "a" / "theirs.png")
+    judge = Judge(uploads, lambda path: path == mine, opened=False)
+    asked = [{"path": mine, "name": "x"}, {"path": theirs}, {"url": "x"}]
+    assert judge.files(asked) == [{"path": mine, "name": "x"}, {"path": ""}, {"url": "x"}]
 
 
 def test_jobs_of_others_are_nobodys(uploads: Path):
