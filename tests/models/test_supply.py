@@ -163,6 +163,12 @@ def faults(tree: ast.AST) -> Iterator[str]:
             yield f"{node.lineno}: torch.load without weights_only=True"
         if (owner, name) in (("yaml", "load"), ("yaml", "unsafe_load"), ("torch", "package")):
             yield f"{node.lineno}: {owner}.{name}"
+        if (
+            owner in ("Image", "Picture")
+            and name == "open"
+            and not any(w.arg == "formats" for w in node.keywords)
+        ):
+            yield f"{node.lineno}: opens a picture of any format"
         if name == "from_pretrained" and told_by(node, "local_files_only") is not True:
             yield f"{node.lineno}: from_pretrained of something that was not pulled"
         for word in node.keywords:
@@ -181,6 +187,7 @@ def test_no_file_is_run_as_code(file: Path):
         "import pickle", "from joblib import load", "import marshal", "torch.load(x)", "np.load(x, allow_pickle=True)",
         "torch.load(x, weights_only=False)", "yaml.load(x)", "eval(x)", "exec(x)", "run(x, shell=True)",
         "AutoModel.from_pretrained('a/b')", "from_pretrained(x, local_files_only=True, trust_remote_code=True)",
+        "Image.open(x)",
     ],
 )  # fmt: skip
 def test_each_of_these_is_caught(line: str):
