@@ -1,5 +1,6 @@
 """An app that strangers share: nobody sees, hears, changes or cancels what another one made, by whatever way."""
 
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -11,11 +12,13 @@ import httpx
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from PIL import Image
 
 from jobs.store import Store
 from scenehf.keys import KEYRING
 from scenehf.settings import Settings
-from scenehf.ui.visitors import COOKIE, MOST_ACTIVE, Reception, Visitor
+from scenehf.ui.guard.body import NOBODYS_JOB
+from scenehf.ui.visitors import COOKIE, MOST_ACTIVE, Reception, Visitor, sharing, warning
 from tests.scenehf.ui.conftest import QUICK, UNITS, eventually, serving
 
 API = "/gradio_api"
@@ -141,7 +144,42 @@ def test_no_file_of_it_is_served(people, planned, shared):
         assert mine.browser.get(address).status_code == 200
         assert other.browser.get(address).status_code == 404
         assert httpx.get(f"{mine.url}{address}").status_code == 404
+        if asset.mime == "image/png":
+            address = f"/scenehf/picture/{planned}/{asset.name}?as=webp"
+            assert mine.browser.get(address).status_code == 200
+            assert other.browser.get(address).status_code == 404
     assert other.browser.get(f"/scenehf/site/{'0' * 32}/{planned}/site/1/index.html").status_code == 404
+
+
+def test_a_picture_of_it_goes_into_nothing(people, planned, shared):
+    """Also not by the way back: what is made of one's own picture goes into no scene of another one."""
+    mine, other = people
+    store = shared[1]
+    picture = next(asset.name for asset in store.assets(planned) if asset.mime == "image/png")
+    theirs = {"job": planned, "asset": picture, "name": "x"}
+    page = {name: part for part, name in functions(other.url) if name in ("look", "made")}
+    edit = page["look"]
+    asked = {"model": "patchmatch", "origin": {"job": planned, "key": "s1"}}
+    assert "picture" in mine.serve(edit, "look", theirs, "x").json()
+    for answer in (
+        other.serve(edit, "look", theirs, "x"),
+        other.serve(edit, "create", asked, [theirs], theirs),
+    ):
+        assert "There is no job 0" in answer.json()["error"]
+    owned = []
+    for grey in (90, 255):
+        file = io.BytesIO()
+        Image.new("L", (48, 32), grey).save(file, "PNG")
+        sent = other.browser.post(f"{API}/upload", files={"files": ("a.png", file.getvalue())})
+        owned.append({"upload": sent.json()[0]})
+    assert "error" in mine.serve(edit, "create", asked, [owned[0]], owned[1]).json(), "nor anybody's upload"
+    job = other.serve(edit, "create", asked, [owned[0] | {"name": "x"}], owned[1]).json()["job"]
+    assert store.job(job).params["origin"]["job"] == NOBODYS_JOB
+    told = other.serve(edit, "act", "put_back", job, {"asset": "input-1.png"}).json()
+    assert "There is no job 0" in told["error"]
+    eventually(lambda: store.job(job).state not in ("queued", "running"))
+    assert job not in mine.serve(edit, "made", "", None).text
+    other.client.predict(job, api_name="/delete")
 
 
 def test_lists_hold_ones_own(people, planned, shared):
@@ -236,3 +274,11 @@ def test_the_page_says_where_a_photo_goes(shared, new_page, photos):
     (cookie,) = page.context.cookies()
     assert cookie["httpOnly"] and cookie["sameSite"] == "Lax"
     assert page.evaluate("document.cookie") == ""
+
+
+def test_the_owner_is_told_what_strangers_can_do(home):
+    for flags in ({"share": True}, {"host": "0.0.0.0"}):
+        said = warning(sharing(Settings(**flags)))
+        assert "without any password" in said and f"{MOST_ACTIVE} at a time" in said and "--auth" in said
+        assert warning(sharing(Settings(**flags, auth="owner:a long password"))) == ""
+    assert warning(sharing(Settings())) == ""
