@@ -22,6 +22,8 @@ from jobs.host import Host, Reply, Run
 from jobs.job import Job
 from jobs.preview import encode_preview
 from jobs.store import Store
+from scenehf.studio.budget import effort
+from scenehf.workflows.make import MAKERS
 
 Said = tuple[str, Any]  # what kind of message, and what it says
 
@@ -38,9 +40,18 @@ def _cells(params: dict[str, Any]) -> float:
     return LOAD + 0.2 * (params["last"] - params["first"]) if params["engine"] == "liveportrait" else 0.0
 
 
+def _pictures(params: dict[str, Any]) -> float:
+    """A model that draws here, in steps. Unmeasured: a large card is taken to do a megapixel's step in a second."""
+    spec = MAKERS[params["model"]]
+    if spec.where != "local" or not hasattr(spec.chosen(params["options"]), "steps"):
+        return 0.0
+    sizes = [(given["width"], given["height"]) for given in params["images"]]
+    return 2 * LOAD + effort(spec, params["options"], sizes)
+
+
 # Units that need the card -> how many seconds to ask for; 0 where these parameters need none. What is asked for and not
 # used is given back, but has to be in the visitor's account to begin with.
-SECONDS: Mapping[str, Callable[[dict[str, Any]], float]] = {"gaze.cells": _cells}
+SECONDS: Mapping[str, Callable[[dict[str, Any]], float]] = {"gaze.cells": _cells, "image.make": _pictures}
 
 
 def seconds(entry: str, unit: str, params: dict[str, Any], files: dict[str, str]) -> int:

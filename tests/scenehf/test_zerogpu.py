@@ -115,3 +115,19 @@ def test_what_goes_in_and_out_can_be_sent_to_another_process(store, running):
     assert pickle.loads(pickle.dumps(said)) == said
     assert 0 < zerogpu.seconds(*given) <= 120
     assert zerogpu.seconds(ENTRY, "gaze.cells", PARAMS | {"engine": "mesh"}, {}) == 0
+
+
+def test_pictures_ask_for_the_card_by_what_there_is_to_draw_and_only_where_one_is_needed():
+    def asked(model: str, side: int, **options: Any) -> int:
+        images = [{"name": "x", "width": side, "height": side, "sha256": ""}]
+        return zerogpu.seconds(
+            ENTRY, "image.make", {"model": model, "options": options, "images": images}, {}
+        )
+
+    assert asked("patchmatch", 1024) == 0
+    assert (
+        zerogpu.LOAD
+        < asked("qwen-edit-2511-gguf", 512, steps=4)
+        < asked("qwen-edit-2511-gguf", 1024, steps=8)
+    )
+    assert asked("qwen-edit-2511-gguf", 1024, steps=8) <= 120, "within a visitor's daily share"
