@@ -120,8 +120,9 @@ class Settings(BaseSettings):
 
     @property
     def uploads(self) -> Path:
-        """What the browser uploaded and what it may download; emptied by the app, never the only copy."""
-        return self.data / "tmp"
+        """What the browser uploaded and what it may download; emptied by the app as it starts, never the only copy. A
+        second app on the same data has its own, or it would empty that of the first."""
+        return self.data / f"tmp-{self.port}"
 
     def keys_found(self) -> tuple[str, ...]:
         """The names of the keys that are set; never their values."""

@@ -37,7 +37,7 @@ def test_without_anything_the_data_directory_is_in_the_home_of_the_person(tmp_pa
 def test_the_data_directory_is_private(tmp_path: Path):
     folder = load(data=tmp_path / "d").data
     assert folder.stat().st_mode & 0o777 == 0o700
-    assert {child.name for child in folder.iterdir()} == {"store", "weights", "logs", "tmp"}
+    assert {child.name for child in folder.iterdir()} == {"store", "weights", "logs", "tmp-7860"}
     assert all(child.stat().st_mode & 0o777 == 0o700 for child in folder.iterdir())
 
 
@@ -151,6 +151,12 @@ def test_a_child_process_finds_the_same_data_directory(tmp_path: Path):
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd()
     )
     assert told.stdout.strip() == str(tmp_path / "d") == os.environ["SCENEHF_HOME"]
+
+
+def test_apps_side_by_side_share_everything_but_their_uploads(tmp_path: Path):
+    first, second = (load(data=tmp_path, port=port) for port in (7860, 7861))
+    assert (first.store, first.weights, first.logs) == (second.store, second.weights, second.logs)
+    assert first.uploads != second.uploads
 
 
 def test_settings_do_not_change():
