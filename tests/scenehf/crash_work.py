@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,10 @@ from jobs.host import Host
 from jobs.job import Job
 from jobs.runner import Runner
 from jobs.store import Store
+from models.spec import Access
+from scenehf.pixels import decode_png, encode_png
 from scenehf.worker import WORKFLOWS
-from scenehf.workflows import actions, extract, gaze
+from scenehf.workflows import actions, extract, gaze, make
 
 UNITS = "tests.scenehf.crash_units:units"
 ROOMS = (150, 400, 900, 2000)  # kB that are free when a job begins
@@ -53,7 +56,18 @@ def grid(store: Store) -> Job:
     return gaze.create(store, Path(skimage.__file__).parent / PORTRAIT, "portrait.png", params=GRID)
 
 
-MAKERS: dict[str, Callable[[Store], Job]] = {extract.KIND: layers, gaze.KIND: grid}
+def pictures(store: Store) -> Job:
+    """Three pictures by the model that needs no service and no weights."""
+    photo, mask = (
+        np.random.default_rng(1).integers(40, 160, (480, 640, 3), np.uint8),
+        np.zeros((480, 640), np.uint8),
+    )
+    mask[120:360, 160:480] = 255
+    asked = make.Asked(model="patchmatch", count=3)
+    return make.create(store, asked, [(encode_png(photo), "photo.png")], encode_png(mask), access=Access())
+
+
+MAKERS: dict[str, Callable[[Store], Job]] = {extract.KIND: layers, gaze.KIND: grid, make.KIND: pictures}
 
 
 def work(data: Path) -> None:
@@ -72,14 +86,16 @@ def ended(store: Store, job_id: str) -> Job:
 
 
 def results(store: Store, job_id: str) -> dict[str, str]:
-    """Pictures of the finished job, by the step that made them: name -> hash. An export names its job; films and
-    figures hold times."""
+    """Pictures of the finished job, by the step that made them: name -> hash; of a PNG without what is written in it,
+    such as the job. An export names its job; films and figures hold times."""
     chosen = {f"{step.key}/{step.attempt}/": f"{step.key}/" for step in store.chosen_steps(job_id)}
     found = {}
     for asset in store.assets(job_id):
         for prefix, plain in chosen.items():
             if asset.name.startswith(prefix) and asset.name.endswith((".png", ".webp", ".bin")):
-                found[plain + asset.name.removeprefix(prefix)] = asset.sha256
+                data = store.read(job_id, asset.name)
+                pixels = decode_png(data).tobytes() if asset.name.endswith(".png") else data
+                found[plain + asset.name.removeprefix(prefix)] = sha256(pixels).hexdigest()
     return found
 
 
