@@ -165,7 +165,7 @@ def test_a_picture_of_it_goes_into_nothing(people, planned, shared):
         other.serve(edit, "look", theirs, "x"),
         other.serve(edit, "create", asked, [theirs], theirs),
     ):
-        assert "There is no job 0" in answer.json()["error"]
+        assert f"Job {NOBODYS_JOB} has no asset" in answer.json()["error"]
     owned = []
     for grey in (90, 255):
         file = io.BytesIO()
@@ -215,7 +215,9 @@ def test_somebody_elses_upload_makes_no_job(people, photos):
     (path,) = sent.json()
     for part, name in functions(mine.url):
         if name == "create":
-            answers = [other.serve(part, name, path, "stolen", *more).text for more in ((), ({},))]
+            photo = {"upload": path, "name": "stolen"}
+            messages = [(path, "stolen"), (path, "stolen", {}), ({"model": "patchmatch"}, [photo], photo)]
+            answers = [other.serve(part, name, *message).text for message in messages]
             assert any("did not arrive" in answer for answer in answers)
     file = {"path": path, "meta": {"_type": "gradio.FileData"}}
     asked = {"data": [file, "stolen", "offline"]}
@@ -281,4 +283,4 @@ def test_the_owner_is_told_what_strangers_can_do(home):
         said = warning(sharing(Settings(**flags)))
         assert "without any password" in said and f"{MOST_ACTIVE} at a time" in said and "--auth" in said
         assert warning(sharing(Settings(**flags, auth="owner:a long password"))) == ""
-    assert warning(sharing(Settings())) == ""
+    assert warning(sharing(Settings(share=False))) == ""
