@@ -57,18 +57,15 @@ def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: 
         return told(lambda: offered(store, settings, access) | {"entered": entered(session_of(request))})
 
     def look(message: Message) -> Json:
-        image, name = dict(message[0]), str(message[1])
-        return told(lambda: _look(_file(store, uploads, image), name, limits))
+        return told(lambda: _look(_file(store, uploads, message[0]), str(message[1]), limits))
 
     def estimate(message: Message, request: gr.Request) -> Json:
-        given, sizes, masked = message
         settings = Settings()
 
         def answer() -> Json:
-            asked, pixels = (
-                Asked.model_validate(given),
-                [(int(width), int(height)) for width, height in sizes],
-            )
+            given, sizes, masked = message
+            asked = Asked.model_validate(given)
+            pixels = [(int(width), int(height)) for width, height in sizes]
             access = KEYRING.reach(session_of(request), settings)
             quoted = quote(store, asked, pixels, masked=bool(masked), settings=settings, access=access)
             return asdict(quoted)
@@ -76,10 +73,10 @@ def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: 
         return told(answer)
 
     def create(message: Message, request: gr.Request) -> Json:
-        given, images, mask = message
         session = session_of(request)
 
         def answer() -> Json:
+            given, images, mask = message
             files = [(_file(store, uploads, image), str(image.get("name", ""))) for image in images]
             painted = None if mask is None else _file(store, uploads, mask)
             access = KEYRING.reach(session, Settings())
@@ -96,13 +93,12 @@ def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: 
         return told(answer)
 
     def made(message: Message, request: gr.Request) -> Json:
-        search, before = message
         visitor = visitor_of(request)
         names = None if visitor.owner else visitor.names
-        return told(lambda: gallery(store, str(search), str(before) if before else None, names))
+        return told(lambda: gallery(store, str(message[0]), str(message[1] or "") or None, names))
 
     def act(message: Message, request: gr.Request) -> Json:
-        verb, job_id, given = str(message[0]), str(message[1]), dict(message[2])
+        verb, job_id, given = str(message[0]), str(message[1]), message[2]
         KEYRING.bind(job_id, session_of(request))
         return told(lambda: _act(store, verb, job_id, given))
 
