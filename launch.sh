@@ -10,7 +10,8 @@ MEMORY_GB=4
 
 usage() {
     cat <<'TEXT'
-./launch.sh [--port N] [--share] [--no-browser] [--takeover]    start the app on this machine
+./launch.sh [--port N] [--no-browser] [--takeover]    start the app on this machine
+./launch.sh --share [--auth NAME:PASSWORD]    the same with a public link; --host ADDRESS: for the network around
 ./launch.sh layers PHOTO --out DIR       take a photo apart into layers and a clean plate, without a screen
 ./launch.sh gaze PORTRAIT --out DIR      make a portrait that follows the cursor, as a page of its own
 ./launch.sh edit --model ID --prompt TEXT [--image FILE] --out DIR    edit a picture, or make one from words

@@ -10,6 +10,7 @@ hashes are compared, and either all of it is imported or none.
 """
 
 import json
+import os
 import secrets
 import stat
 import struct
@@ -38,6 +39,10 @@ MAX_ENTRIES = 20_000
 MAX_TEXT = 64 << 20  # bytes of job.json, and of events.jsonl
 MAX_BYTES = 8 << 30  # of all entries together
 MAX_RATIO = 200  # of unpacked to packed bytes; our JSON packs 10 to 30 times, a bomb 1000 times
+MAX_DIRECTORY = MAX_ENTRIES * 400  # bytes of the list of entries
+# Of the end of a zip file (PKWARE's APPNOTE 4.3.14 to 4.3.16): marks, how far back the end may begin, and what stands
+# for a number that is told elsewhere.
+END, LOCATOR, LARGE, TAIL, UNTOLD = b"PK\5\6", b"PK\6\7", b"PK\6\6", (1 << 16) + 42, 0xFFFFFFFF
 SMALL = 1 << 20  # bytes, below which the ratio does not matter
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 TEXTS = frozenset({"job.json", "plan.json", "events.jsonl"})
@@ -82,8 +87,9 @@ def import_bundle(store: Store, path: Path) -> Job:
     BadBundle if the file is not exactly what an export writes; StoreFull if there is no room.
     """
     try:
+        _check_directory(path)
         with zipfile.ZipFile(path) as archive:
-            return _add(store, archive, _read(archive))
+            return _add(store, archive, _read(archive, path.stat().st_size))
     except (StoreFull, BadBundle):
         raise
     except (
@@ -101,6 +107,22 @@ def import_bundle(store: Store, path: Path) -> Job:
         raise BadBundle(f"{path} cannot be read ({error.strerror}).") from error
 
 
+def _check_directory(path: Path) -> None:
+    """Refuse a directory of millions of entries before zipfile reads all of it into memory."""
+    with path.open("rb") as file:
+        length = file.seek(0, os.SEEK_END)
+        file.seek(max(0, length - TAIL))
+        tail = file.read()
+        ends = [tail[at + 12 : at + 16] for at in (tail.rfind(END),) if at >= 0]
+        if (at := tail.rfind(LOCATOR)) >= 0:  # a large file: the end is told by a record of its own
+            file.seek(int.from_bytes(tail[at + 8 : at + 16], "little"))
+            record = file.read(56)
+            ends.append(record[40:48] if record[:4] == LARGE else b"")
+    sizes = [int.from_bytes(size, "little") for size in ends]
+    if any(MAX_DIRECTORY < size != UNTOLD for size in sizes):
+        raise BadBundle("The bundle is too large.")
+
+
 class _Contents(NamedTuple):
     """What the texts of a bundle say, with the entries of its assets."""
 
@@ -111,8 +133,8 @@ class _Contents(NamedTuple):
     events: list[dict[str, Any]]
 
 
-def _read(archive: zipfile.ZipFile) -> _Contents:
-    entries = _entries(archive)
+def _read(archive: zipfile.ZipFile, length: int) -> _Contents:
+    entries = _entries(archive, length)
     record = json.loads(_text(archive, entries, "job.json"))
     if record["bundle"] != VERSION:
         raise BadBundle(f"The bundle is of version {record['bundle']}, this program knows {VERSION}.")
@@ -126,11 +148,14 @@ def _read(archive: zipfile.ZipFile) -> _Contents:
     )
 
 
-def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """The entries by name, after everything that can be refused by looking at the directory alone."""
+def _entries(archive: zipfile.ZipFile, length: int) -> dict[str, zipfile.ZipInfo]:
+    """The entries by name, after everything that can be refused by looking at the directory alone. length: of the
+    file, in bytes."""
     found = [info for info in archive.infolist() if not info.is_dir()]
     if len(found) > MAX_ENTRIES or sum(info.file_size for info in found) > MAX_BYTES:
         raise BadBundle("The bundle is too large.")
+    if sum(info.compress_size for info in found) > length:
+        raise BadBundle("The bundle's entries overlap.")  # one packed part, unpacked again and again
     for info in found:
         kind = stat.S_IFMT(info.external_attr >> 16)
         if kind not in (0, stat.S_IFREG):
@@ -139,10 +164,9 @@ def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
             raise BadBundle(f"An entry of the bundle cannot be unpacked: {info.filename[:80]!r}.")
         if info.file_size > SMALL and info.file_size > MAX_RATIO * info.compress_size:
             raise BadBundle(f"An entry of the bundle unpacks to far too much: {info.filename[:80]!r}.")
-    entries = {info.filename: info for info in found}
-    if len(entries) < len(found):
-        raise BadBundle("The bundle holds a name twice.")
-    return entries
+    if len({fold(info.filename) for info in found}) < len(found):
+        raise BadBundle("The bundle holds a name twice.")  # also where a disk would take two for one
+    return {info.filename: info for info in found}
 
 
 def _text(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo], name: str) -> str:
@@ -157,7 +181,7 @@ def _text(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo], name: s
 
 def _add(store: Store, archive: zipfile.ZipFile, contents: _Contents) -> Job:
     """Files first, then everything else in one transaction."""
-    job_id = new_id()
+    job_id = new_id(store.newest())
     items = [
         (asset["name"], partial(archive.open, contents.entries[ASSETS + asset["name"]]), str(asset["mime"]))
         for asset in contents.assets

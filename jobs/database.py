@@ -30,7 +30,9 @@ else:
 log = logging.getLogger(__name__)
 
 APPLICATION_ID = 0x5348464A  # "SHFJ": marks the file as ours
-MIGRATIONS: tuple[str, ...] = (Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"),)
+MIGRATIONS: tuple[str, ...] = tuple(
+    Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("schema.sql", "schema_2.sql")
+)
 WAL_IS_SAFE = (3, 51, 3)
 BUSY_SECONDS = 10.0
 PRAGMAS = (

@@ -15,12 +15,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from jobs.errors import HostCrashed, UnitFailed
 from jobs.wire import Message, Wire
 
 GRACE = 2.0  # seconds that a unit has to notice a cancel before its process is killed
+LOG_BYTES = 2_000_000
 LOOK = 0.05  # seconds between two looks at the caller's `check`
 STDERR = 2
 FINAL = frozenset({"result", "error", "stopped"})
@@ -34,6 +35,17 @@ main(int(sys.argv[2]), sys.argv[3])
 
 class Run(Protocol):
     """What the caller of a unit offers it; `jobs.context.Context` does."""
+
+    def progress(self, fraction: float, message: str = "") -> None: ...
+    def preview(self, image: bytes) -> None: ...
+    def log(self, text: str) -> None: ...
+    def check(self) -> None: ...
+    def remember(self, key: str, value: Any) -> None: ...
+    def recall(self, key: str) -> Any: ...
+
+
+class _Nobody:
+    """A run that nobody follows."""
 
     def progress(self, fraction: float, message: str = "") -> None: ...
     def preview(self, image: bytes) -> None: ...
@@ -93,6 +105,18 @@ class Host:
                     raise
                 # The child was dying when the call came, and did nothing of it.
                 return self._try(call, run)
+        finally:
+            self._turn.release()
+
+    def peek(self, unit: str) -> dict[str, Any] | None:
+        """What a unit that takes no time answers; None while the child is busy, not there, or has no such unit."""
+        if self._wire is None or not self._turn.acquire(blocking=False):
+            return None
+        try:
+            call = {"unit": unit, "params": {}, "files": {}}
+            return None if self._wire is None else self._try(call, _Nobody()).data
+        except (HostCrashed, UnitFailed):
+            return None
         finally:
             self._turn.release()
 
@@ -156,7 +180,7 @@ class Host:
         """A fresh interpreter: unlike multiprocessing's spawn it does not import this program's main module."""
         ours, theirs = Pipe()
         with contextlib.ExitStack() as stack:
-            output = None if self._log is None else stack.enter_context(self._log.open("ab"))
+            output = None if self._log is None else stack.enter_context(_opened(self._log))
             self._process = subprocess.Popen(
                 [sys.executable, "-c", BOOT, json.dumps(sys.path), str(theirs.fileno()), self._entry],
                 pass_fds=[theirs.fileno()],
@@ -191,6 +215,13 @@ class Host:
         except subprocess.TimeoutExpired:
             process.kill()
             return process.wait()
+
+
+def _opened(log: Path) -> IO[bytes]:
+    """The log to append to; a long one is put aside first, in the place of the one before."""
+    if log.exists() and log.stat().st_size > LOG_BYTES:
+        log.replace(log.with_name(f"{log.name}.1"))
+    return log.open("ab")
 
 
 def _relay(message: Message, wire: Wire, run: Run) -> None:

@@ -25,11 +25,12 @@ _id_turn = threading.Lock()
 _last_id = 0
 
 
-def new_id() -> str:
-    """A job id: milliseconds since 1970 in 12 hex digits, so that ids sort by age, then 64 unguessable bits."""
+def new_id(after: str = "") -> str:
+    """A job id: milliseconds since 1970 in 12 hex digits, so that ids sort by age, then 64 unguessable bits. after: an
+    id that it has to come after, also where the clock was set back."""
     global _last_id
     with _id_turn:
-        _last_id = max(time.time_ns() // 1_000_000, _last_id + 1)
+        _last_id = max(time.time_ns() // 1_000_000, _last_id + 1, int(after[:12] or "0", 16) + 1)
         return f"{_last_id:012x}{secrets.token_hex(8)}"
 
 
@@ -61,7 +62,7 @@ class Queue(Assets):
             return known
         if (free := free_bytes(self.root)) < self.free_min:
             raise StoreFull(f"Only {free // 1_000_000} MB are free on the disk.")
-        job_id, now = new_id(), time.time()
+        job_id, now = new_id(self.newest()), time.time()
         state: JobState = "needs_review" if hold else "queued"
 
         def write(db: "sqlite3.Connection", kept: list[Kept]) -> None:
@@ -88,6 +89,10 @@ class Queue(Assets):
             raise NoSuchJob(f"There is no job {job_id}.")
         return _job(row)
 
+    def newest(self) -> str:
+        """The id of the newest job; "" if there is none."""
+        return str(self.row("SELECT coalesce(max(id), '') FROM job")[0])
+
     def resolve(self, text: str) -> str:
         """The id that is `text`, or alone begins or ends with it; NoSuchJob."""
         sql = "SELECT id FROM job WHERE substr(id, 1, ?1) = ?2 OR substr(id, -?1) = ?2 LIMIT 2"
@@ -104,12 +109,13 @@ class Queue(Assets):
         kind: str | None = None,
         search: str | None = None,
         until: str | None = None,
+        visitors: Collection[str] | None = None,
     ) -> list[Job]:
         """Newest first; `before` is the id of the last job of the page before; `search` a part of the title.
 
-        until: the id of the oldest job that is wanted, for a page whose ends are known.
+        until: the id of the oldest job that is wanted, for a page whose ends are known. visitors: whose jobs alone.
         """
-        where, values = _where(state, kind, search, {"id < ?": before, "id >= ?": until})
+        where, values = _where(state, kind, search, {"id < ?": before, "id >= ?": until}, visitors)
         # The inner query is answered from an index alone; only the page itself is read from the table.
         found = self.rows(
             "SELECT * FROM job WHERE id IN"  # noqa: S608 -- the terms are ours, the values are bound
@@ -118,14 +124,22 @@ class Queue(Assets):
         )
         return [_job(row) for row in found]
 
-    def count_jobs(self, state: str | None = None, kind: str | None = None, search: str | None = None) -> int:
+    def count_jobs(
+        self,
+        state: str | None = None,
+        kind: str | None = None,
+        search: str | None = None,
+        visitors: Collection[str] | None = None,
+    ) -> int:
         """How many jobs `list_jobs` would find."""
-        where, values = _where(state, kind, search)
+        where, values = _where(state, kind, search, visitors=visitors)
         return int(self.row(f"SELECT count(*) FROM job {where}", values)[0])  # noqa: S608 -- as above
 
-    def kinds(self) -> list[str]:
-        """The kinds that there are jobs of."""
-        return [row[0] for row in self.rows("SELECT DISTINCT kind FROM job ORDER BY kind")]
+    def kinds(self, visitors: Collection[str] | None = None) -> list[str]:
+        """The kinds that there are jobs of. visitors: whose jobs alone."""
+        where, values = _where(None, None, None, visitors=visitors)
+        found = self.rows(f"SELECT DISTINCT kind FROM job {where} ORDER BY kind", values)  # noqa: S608 -- as above
+        return [row[0] for row in found]
 
     def counts(self) -> dict[str, int]:
         """How many jobs are in each state."""
@@ -281,9 +295,11 @@ class Queue(Assets):
         return None if row is None else _job(row)
 
 
+# The oldest; of visitors' jobs first those of visitors for whom the fewest run already.
 NEXT = """
 SELECT id FROM job WHERE state = 'queued' AND (?1 IS NULL OR kind IN (SELECT value FROM json_each(?1)))
-ORDER BY id LIMIT 1
+ORDER BY CASE visitor WHEN '' THEN 0 ELSE
+  (SELECT count(*) FROM job AS other WHERE other.state = 'running' AND other.visitor = job.visitor) END, id LIMIT 1
 """
 RUNNING_STEPS = """
 SELECT key, attempt, position, name, EXISTS(
@@ -294,7 +310,11 @@ FROM step WHERE job_id = ? AND state = 'running' ORDER BY position
 
 
 def _where(
-    state: str | None, kind: str | None, search: str | None, more: Mapping[str, str | None] | None = None
+    state: str | None,
+    kind: str | None,
+    search: str | None,
+    more: Mapping[str, str | None] | None = None,
+    visitors: Collection[str] | None = None,
 ) -> tuple[str, tuple[str, ...]]:
     """The clause for the given ones of these filters, and the values to bind."""
     # With other filters the plus keeps SQLite from the index of states: it would look up every row of that state in
@@ -305,6 +325,7 @@ def _where(
         "state = ?" if alone else "+state = ?": state,
         "kind = ?": kind,
         "instr(search, ?)": fold(search) if search else None,
+        "visitor IN (SELECT value FROM json_each(?))": None if visitors is None else dumps(list(visitors)),
     }
     given = {term: value for term, value in terms.items() if value is not None}
     return (f"WHERE {' AND '.join(given)}" if given else ""), tuple(given.values())

@@ -124,17 +124,19 @@ class Runner:
     def _care(self) -> None:
         """Heartbeats, held-back progress, and jobs whose runner went silent."""
         now = time.monotonic()
+        recovers = now - self._recovered > self._lease
         with self._turn:
             running = list(self._running.values())
         for each in running:
             try:
                 each.context.flush(PROGRESS_GAP)
-                if now - each.beat > self._lease / BEATS:
+                # Always before a recovery: a clock that was set forward has ended every lease.
+                if recovers or now - each.beat > self._lease / BEATS:
                     each.beat = now
                     self._store.heartbeat(each.job.id, each.job.attempt, self._lease)
             except LostLease:
                 each.context.signals.lost.set()
-        if now - self._recovered > self._lease:
+        if recovers:
             self._recovered = now
             self._store.recover()
 

@@ -61,5 +61,9 @@ class Pool:
         self._loaded.move_to_end(spec.id)
         return self._loaded[spec.id]
 
+    def loaded(self) -> list[str]:
+        """The ids of the models in memory, the least recently used first."""
+        return list(self._loaded)
+
     def _resident(self) -> int:
         return sum(self._specs[model_id].memory for model_id in self._loaded)

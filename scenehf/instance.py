@@ -7,6 +7,7 @@ an id together with its beginning is not.
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ PROC = Path("/proc")
 LISTEN = "0A"  # state column of /proc/net/tcp
 STOP_SECONDS = 8.0  # an app promises to end within 5
 LOOPBACK = "127.0.0.1"
+PASSWORD = re.compile(r"(--auth[= ])\S+")  # in a command line, which is told to whoever asks for the port
 
 
 class PortTaken(Exception):
@@ -163,7 +165,7 @@ def _command(pid: int) -> str:
             line = ""
     else:
         line = _ask(["/bin/ps", "-o", "command=", "-p", str(pid)])
-    return " ".join(line.split())[:200] or "unknown"
+    return PASSWORD.sub(r"\1...", " ".join(line.split()))[:200] or "unknown"
 
 
 def _began(pid: int) -> str:

@@ -1,14 +1,18 @@
 """Everything that comes from outside: flags, the environment and `.env`. The only reader of the environment."""
 
 import os
+import stat
+from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
     InitSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
@@ -18,6 +22,9 @@ from models.spec import Access
 
 CHECKOUT = Path(__file__).parent.parent
 DEFAULT_HOME = Path("~/.scenehf")
+LOOPBACK = "127.0.0.1"
+SHORTEST_PASSWORD = 8  # characters
+OTHERS = 0o077  # the rights of everybody but the owner of a file
 KEYS = (
     "REPLICATE_API_TOKEN",
     "FAL_KEY",
@@ -35,7 +42,8 @@ class BadSettings(Exception):
 class Settings(BaseSettings):
     """Frozen. Precedence: flags, environment, `.env` of the data directory, `.env` of the checkout, defaults.
 
-    data: the data directory. public: strangers can reach the app (a Space, or a share link).
+    data: the data directory. public: strangers can reach the app (a Space, a share link, or another address than this
+    machine's own). Whoever the owner logs in, by `auth` ("name:password") or as author of the Space, is the owner.
     """
 
     model_config = SettingsConfigDict(
@@ -44,13 +52,24 @@ class Settings(BaseSettings):
 
     data: Path = Field(DEFAULT_HOME, alias="SCENEHF_HOME")
     port: int = Field(7860, ge=1, le=65535)
+    host: str = Field(LOOPBACK, validation_alias=AliasChoices("SCENEHF_HOST", "GRADIO_SERVER_NAME"))
+    names: Annotated[tuple[str, ...], NoDecode] = ()  # other names of this machine, with commas
     share: bool = False
+    auth: SecretStr | None = None
     browser: bool = True
     space_id: str | None = Field(None, alias="SPACE_ID")
-    cap_run: float = Field(1.0, ge=0)  # US dollars that one job, a day and a month may cost
+    space_host: str | None = Field(None, alias="SPACE_HOST")  # its names, with commas
+    space_author: str | None = Field(None, alias="SPACE_AUTHOR_NAME")
+    oauth_client: str | None = Field(None, alias="OAUTH_CLIENT_ID")
+    zero_gpu: bool = Field(False, alias="SPACES_ZERO_GPU")
+    # US dollars that one job, a day and a month may cost; nothing where strangers can reach the app and nobody says so
+    cap_run: float = Field(1.0, ge=0)
     cap_day: float = Field(5.0, ge=0)
     cap_month: float = Field(50.0, ge=0)
     cap_compute: float = Field(2000.0, ge=0)  # megapixels times steps that one job may take of this machine
+    keep_hours: float = Field(24.0, gt=0)  # strangers' jobs that nobody touches go after this long
+    keep_gb: float = Field(10.0, gt=0)  # the oldest of them go when all take more
+    archive: Path | None = None  # where finished jobs are also put as files: a bucket or a volume
 
     replicate_api_token: SecretStr | None = Field(None, alias="REPLICATE_API_TOKEN")
     fal_key: SecretStr | None = Field(None, alias="FAL_KEY")
@@ -69,7 +88,20 @@ class Settings(BaseSettings):
     @property
     def public(self) -> bool:
         """Whether people other than the owner of this machine can reach the app."""
-        return self.share or self.space_id is not None
+        return self.share or self.space_id is not None or not _is_own(self.host)
+
+    @property
+    def reached_as(self) -> tuple[str, ...]:
+        """The names under which browsers may ask for the app, besides this machine's own."""
+        spaces = [name.strip() for name in (self.space_host or "").split(",")]
+        return tuple(name.lower() for name in (*self.names, *spaces) if name)
+
+    def account(self) -> tuple[str, str] | None:
+        """Name and password of the owner, where a login was asked for."""
+        if self.auth is None:
+            return None
+        name, _, password = self.auth.get_secret_value().partition(":")
+        return name, password
 
     @property
     def store(self) -> Path:
@@ -88,8 +120,9 @@ class Settings(BaseSettings):
 
     @property
     def uploads(self) -> Path:
-        """What the browser uploaded and what it may download; emptied by the app, never the only copy."""
-        return self.data / "tmp"
+        """What the browser uploaded and what it may download; emptied by the app as it starts, never the only copy. A
+        second app on the same data has its own, or it would empty that of the first."""
+        return self.data / f"tmp-{self.port}"
 
     def keys_found(self) -> tuple[str, ...]:
         """The names of the keys that are set; never their values."""
@@ -115,9 +148,27 @@ class Settings(BaseSettings):
             addresses=self.addresses,
         )
 
+    @field_validator("names", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("auth")
+    @classmethod
+    def _has_both(cls, value: SecretStr | None) -> SecretStr | None:
+        name, _, password = (value.get_secret_value() if value else "owner:password").partition(":")
+        if not name or len(password) < SHORTEST_PASSWORD:
+            raise ValueError(f"write NAME:PASSWORD, the password of {SHORTEST_PASSWORD} characters or more")
+        return value
+
     def model_post_init(self, context: Any, /) -> None:
         """`~` means the home of the person, and a relative path means the folder they stand in, from now on."""
         object.__setattr__(self, "data", self.data.expanduser().absolute())
+        if self.space_id is not None and "host" not in self.model_fields_set:
+            object.__setattr__(self, "host", "0.0.0.0")  # noqa: S104 - a Space is reached from outside
+        for cap in ("cap_run", "cap_day", "cap_month"):
+            if self.public and cap not in self.model_fields_set:
+                object.__setattr__(self, cap, 0.0)
 
     @classmethod
     def settings_customise_sources(
@@ -137,16 +188,21 @@ class Settings(BaseSettings):
         return init_settings, env_settings, nearer, checkout
 
     def prepare(self) -> Self:
-        """Make the data directory (0700: pictures are private) and tell libraries and child processes of it."""
+        """Make the data directory (0700: pictures are private) and tell libraries and child processes of it, and
+        everybody who reads the settings again of what the flags said."""
         try:
             for folder in (self.data, self.store, self.weights, self.logs, self.uploads):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for private in (self.data, self.data / ".env", CHECKOUT / ".env"):
+                _close(private)
         except OSError as error:
             raise BadSettings(
                 f"The data directory {self.data} cannot be used ({error.strerror}). Choose another with --data DIR."
             ) from error
         os.environ.update(
             SCENEHF_HOME=str(self.data),
+            SCENEHF_SHARE=str(self.share),
+            SCENEHF_HOST=self.host,
             GRADIO_TEMP_DIR=str(self.uploads),
             GRADIO_ANALYTICS_ENABLED="False",
             GRADIO_RUN_HISTORY="False",  # would keep every field, keys too, in the browser's storage
@@ -164,4 +220,20 @@ def load(**flags: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise BadSettings(f"The setting {name} cannot be used: {first['msg']}.") from None
+        what = first["msg"].removeprefix("Value error, ")
+        raise BadSettings(f"The setting {name} cannot be used: {what}.") from None
+
+
+def _close(path: Path) -> None:
+    """Take from everybody else the rights on a file or folder of ours. Where it is another person's, that is theirs."""
+    if path.exists() and (mode := stat.S_IMODE(path.stat().st_mode)) & OTHERS:
+        with suppress(PermissionError):
+            path.chmod(mode & ~OTHERS)
+
+
+def _is_own(host: str) -> bool:
+    """Whether what listens there is reached from this machine alone."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"

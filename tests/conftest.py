@@ -30,7 +30,7 @@ STARTER = ("face_detection_short_range", "face_landmark", "iris_landmark", "self
 # A developer's own keys and data stay out of the tests; the weights may come from the data directory that
 # `./launch.sh test` has filled.
 CACHE = Path(os.environ.get("SCENEHF_HOME") or Path.home() / ".cache" / "scenehf-tests")
-OURS = ("SCENEHF_", "GRADIO_", "GOOGLE_", "GCP_", "OPENAI_", "PLANNER_", "SPACE_")
+OURS = ("SCENEHF_", "GRADIO_", "GOOGLE_", "GCP_", "OPENAI_", "PLANNER_", "SPACE_", "SPACES_", "OAUTH_")
 for name in list(os.environ):
     if name.startswith(OURS) or name.endswith(("_TOKEN", "_KEY")):
         del os.environ[name]

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image as Picture
 
 from models.errors import ResultInvalid
+from models.providers.fetch import FORMATS
 from models.requests import Alpha, Image
 
 
@@ -35,7 +36,7 @@ def _reduced(image: Image, longest: int | None) -> Picture.Image:
 
 def decode(data: bytes, size: tuple[int, int] | None = None) -> Image:
     """The picture without its alpha, resized to `size` (width, height) px."""
-    with Picture.open(io.BytesIO(data)) as picture:
+    with Picture.open(io.BytesIO(data), formats=FORMATS) as picture:
         plain = picture.convert("RGB")
     if size and plain.size != size:
         plain = plain.resize(size, Picture.Resampling.LANCZOS)
@@ -45,7 +46,7 @@ def decode(data: bytes, size: tuple[int, int] | None = None) -> Image:
 def decode_alpha(data: bytes, size: tuple[int, int]) -> Alpha:
     """The alpha of a cut-out, or a grey picture of it, as float32 (height, width), resized to `size` (width, height)
     px. ResultInvalid for any other picture."""
-    with Picture.open(io.BytesIO(data)) as picture:
+    with Picture.open(io.BytesIO(data), formats=FORMATS) as picture:
         if picture.mode not in ("L", "1") and "A" not in picture.getbands():
             raise ResultInvalid("The service sent a picture without transparency.")
         alpha = picture.getchannel("A") if "A" in picture.getbands() else picture.convert("L")

@@ -10,6 +10,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from models.runtime.weights import Finding, Report, State, sha256
 RECORD = "source.json"
 PARTS = ".part"  # folder of what is on its way
 FULL = (errno.ENOSPC, errno.EDQUOT)
+HASH = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")  # of git, or SHA-256
 WRAPPED = "module."  # what training on several devices leaves before every name
 SHARE_OF_FETCHING = 0.95
 
@@ -39,6 +41,14 @@ class Record:
     licence: str
     files: dict[str, dict[str, Any]]
     kept: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """A hash also names a file while it comes: only what is one may."""
+        hashes = [str(entry.get("sha256") or entry.get("git")) for entry in self.files.values()]
+        if not all(HASH.fullmatch(told) for told in (self.revision, *hashes)):
+            raise DownloadFailed(
+                f"{self.repository} told no revision or no hash, so its files cannot be held to one."
+            )
 
 
 def here(folder: Path, name: str) -> bool:

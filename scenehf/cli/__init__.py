@@ -4,18 +4,15 @@ Only the file of the verb that was asked for is imported. Exit codes: 0 done, 1 
 """
 
 import argparse
-import logging
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from jobs.errors import JobsError
 from jobs.job import Event, Job
 from jobs.store import Store
 from models.errors import ModelError
-from models.redact import Redacting
 from scenehf.errors import BadPicture, NotPossible, SceneError
 from scenehf.settings import BadSettings, Settings, load
 
@@ -48,7 +45,14 @@ def app_settings(argv: Sequence[str]) -> tuple[Settings, bool]:
     parser = argparse.ArgumentParser(prog="./launch.sh", parents=[_everywhere()], allow_abbrev=False)
     unset = argparse.SUPPRESS
     parser.add_argument("--port", type=int, metavar="N", default=unset, help="on 127.0.0.1 (default 7860)")
+    parser.add_argument("--host", metavar="ADDRESS", default=unset, help="listen there (default 127.0.0.1)")
     parser.add_argument("--share", action="store_true", default=unset, help="also make a public link")
+    parser.add_argument(
+        "--auth",
+        metavar="NAME:PASSWORD",
+        default=unset,
+        help="ask everybody for it (or SCENEHF_AUTH in .env)",
+    )
     parser.add_argument(
         "--no-browser", dest="browser", action="store_false", default=unset, help="open no window"
     )
@@ -58,14 +62,6 @@ def app_settings(argv: Sequence[str]) -> tuple[Settings, bool]:
     flags = vars(parser.parse_args(argv))
     takeover = bool(flags.pop("takeover"))
     return load(**flags), takeover
-
-
-def log_to_file(settings: Settings) -> None:
-    """Everything that is logged from now on, without any key, goes to `logs/app.log`."""
-    file = RotatingFileHandler(settings.logs / "app.log", maxBytes=2_000_000, backupCount=3, encoding="utf-8")
-    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    file.addFilter(Redacting())
-    logging.basicConfig(level=logging.INFO, handlers=[file])
 
 
 def _everywhere() -> argparse.ArgumentParser:

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from jobs.database import WAL_IS_SAFE
-from jobs.errors import JobsError
+from jobs.errors import JobsError, StoreDamaged, StoreTooNew
 from jobs.store import Store
+from models.errors import ModelError
+from models.runtime import hub
 from models.runtime.device import best_device, free_memory, total_memory
-from models.runtime.weights import WEIGHTS, verify
+from models.runtime.weights import WEIGHTS, Finding, verify
 from scenehf import instance
-from scenehf.settings import KEYS, Settings
+from scenehf.settings import CHECKOUT, KEYS, OTHERS, Settings
 
 GB = 1e9
 PYTHONS = ((3, 11), (3, 13))
@@ -28,6 +30,8 @@ FREE_MEMORY = 2 * GB  # one 16-megapixel step
 # and transformers, decompression bombs in pillow.
 FLOORS = {"gradio": "6.20", "torch": "2.6", "transformers": "5.3", "pillow": "12.3"}
 REINSTALL = "rm -r .venv && ./launch.sh"
+UPDATE = "git pull && ./launch.sh"
+ELSEWHERE = "./launch.sh --data ~/scenehf-elsewhere"
 
 
 @dataclass(frozen=True)
@@ -84,13 +88,15 @@ def _memory(settings: Settings) -> Line:
     if free_memory() > FREE_MEMORY:
         return Line("Memory", "ok", text)
     return Line(
-        "Memory", "bad", f"{text}; large pictures need {FREE_MEMORY / GB:.0f} GB.", "close other programs"
+        "Memory", "note", f"{text}; large pictures need {FREE_MEMORY / GB:.0f} GB: close other programs first"
     )
 
 
 def _device(settings: Settings) -> Line:
-    device = best_device()
-    return Line("Device", "ok", "cpu: no GPU that torch can use" if device == "cpu" else device)
+    device, build = best_device(), f"torch {_installed('torch')}"
+    return Line(
+        "Device", "ok", f"cpu: no GPU that {build} can use" if device == "cpu" else f"{device}, {build}"
+    )
 
 
 def _versions(settings: Settings) -> Line:
@@ -119,15 +125,53 @@ def _sqlite(settings: Settings) -> Line:
 def _weights(settings: Settings) -> Line:
     for finding in verify(settings.weights):
         if finding.state != "present":
-            cure = f"./launch.sh models pull {finding.set}"
-            return Line("Weights", "bad", f"{finding.set}: {finding.file} is {finding.state}.", cure)
-    return Line("Weights", "ok", ", ".join(WEIGHTS))
+            return _lacking(finding)
+    pulled = tuple(name for name in hub.HUB if (settings.weights / name / hub.RECORD).exists())
+    for name in pulled:
+        try:
+            lacking = [f for f in hub.verify(settings.weights, (name,), quick=True) if f.state != "present"]
+        except ModelError as error:
+            cure = f"rm -r {settings.weights / name} && {hub.command(name)}"
+            return Line("Weights", "bad", str(error.args[0]), cure)
+        if lacking:
+            return _lacking(lacking[0])
+    return Line("Weights", "ok", ", ".join((*WEIGHTS, *pulled)))
+
+
+def _lacking(finding: Finding) -> Line:
+    cure = f"./launch.sh models pull {finding.set}"
+    return Line("Weights", "bad", f"{finding.set}: {finding.file} is {finding.state}.", cure)
 
 
 def _keys(settings: Settings) -> Line:
     found = settings.keys_found()
     return Line(
         "Keys", "note", ", ".join(found) if found else f"none; local work needs none ({', '.join(KEYS)})"
+    )
+
+
+def _private(settings: Settings) -> Line:
+    """Settings close what is open when they are read; what is left belongs to somebody else."""
+    open_to_others = [
+        path
+        for path in (settings.data, settings.data / ".env", CHECKOUT / ".env")
+        if path.exists() and path.stat().st_mode & OTHERS
+    ]
+    if open_to_others:
+        names = " ".join(map(str, open_to_others))
+        return Line("Privacy", "bad", f"Others on this machine can read {names}.", f"chmod go= {names}")
+    return Line("Privacy", "ok", f"{settings.data} is for you alone")
+
+
+def _sharing(settings: Settings) -> Line:
+    if not settings.public:
+        return Line("Sharing", "ok", f"{settings.host}: this machine alone")
+    asked = "a password is asked for" if settings.auth else "without a password"
+    if settings.space_id:
+        asked = f"as the Space {settings.space_id}"
+    spent = f"{settings.cap_day:g} dollars a day at most"
+    return Line(
+        "Sharing", "note", f"{settings.host}: others can reach it, {asked}; {spent}, with keys of their own"
     )
 
 
@@ -149,8 +193,17 @@ def _store(settings: Settings) -> Line:
             damage = [str(row[0]) for row in store.rows("PRAGMA quick_check")]
             jobs = sum(store.counts().values())
             size = store.disk_use()
+    except StoreTooNew as error:
+        return Line("Store", "bad", f"{settings.store}: {error.message}", UPDATE)
+    except StoreDamaged as error:  # so badly that it cannot be opened: the app starts a new one
+        return Line(
+            "Store",
+            "bad",
+            f"{settings.store}: {error.message}",
+            f"mv {settings.store} {settings.store}.damaged",
+        )
     except (OSError, JobsError) as error:
-        return Line("Store", "bad", f"{settings.store}: {error}", "./launch.sh --data DIR")
+        return Line("Store", "bad", f"{settings.store}: {error}", ELSEWHERE)
     if damage != ["ok"]:
         return Line("Store", "bad", f"{settings.store}: {damage[0]}", "./launch.sh jobs verify")
     return Line(
@@ -178,6 +231,8 @@ CHECKS: tuple[Callable[[Settings], Line], ...] = (
     _sqlite,
     _weights,
     _keys,
+    _private,
+    _sharing,
     _port,
     _store,
 )

@@ -13,6 +13,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from PIL.Image import DecompressionBombError, DecompressionBombWarning
 
 from scenehf.errors import BadPicture
+from scenehf.pixels.apart import belongs_apart, read_apart
 from scenehf.pixels.limits import HOME, Limits
 from scenehf.pixels.reading import read
 from scenehf.scene import Source
@@ -44,20 +45,25 @@ def open_image(data: bytes | Path, limits: Limits = HOME) -> Source:
     """
     name = (data.name or str(data)) if isinstance(data, Path) else "This file"
     with _opened(data, name, limits) as stream:
-        try:
-            image = _identified(stream, name, limits)
-            return read(image, stream)
-        except BadPicture:
-            raise
-        except (DecompressionBombError, DecompressionBombWarning):
-            most = f"{limits.pixels / 1e6:.0f} megapixels"
-            raise BadPicture(f"{name} has more than {most}; make the picture smaller first.") from None
-        except MemoryError:
-            raise BadPicture(
-                f"{name} needs more memory than is free; make the picture smaller first."
-            ) from None
-        except Exception as error:  # decoders raise anything over damaged files
-            raise BadPicture(f"{name} is damaged or incomplete; open it elsewhere and {_CURE}.") from error
+        start = stream.read(_SNIFF)
+        stream.seek(0)
+        return read_apart(stream, name, limits) if belongs_apart(start) else decoded(stream, name, limits)
+
+
+def decoded(stream: BinaryIO, name: str, limits: Limits) -> Source:
+    """The picture in `stream`, by a decoder of this process. Raises BadPicture."""
+    try:
+        image = _identified(stream, name, limits)
+        return read(image, stream)
+    except BadPicture:
+        raise
+    except (DecompressionBombError, DecompressionBombWarning):
+        most = f"{limits.pixels / 1e6:.0f} megapixels"
+        raise BadPicture(f"{name} has more than {most}; make the picture smaller first.") from None
+    except MemoryError:
+        raise BadPicture(f"{name} needs more memory than is free; make the picture smaller first.") from None
+    except Exception as error:  # decoders raise anything over damaged files
+        raise BadPicture(f"{name} is damaged or incomplete; open it elsewhere and {_CURE}.") from error
 
 
 @contextmanager
@@ -97,7 +103,11 @@ def _identified(stream: BinaryIO, name: str, limits: Limits) -> ImageFile.ImageF
     formats = [name for name in limits.formats if name != "HEIF"]
     if start[4:8] == b"ftyp" and "HEIF" in limits.formats:
         import pillow_heif
+        from PIL import AvifImagePlugin
 
+        pillow_heif.options.DECODE_THREADS = AvifImagePlugin.DEFAULT_MAX_THREADS = (
+            1  # each has its own memory
+        )
         pillow_heif.register_heif_opener()  # only then does Pillow know the name
         formats.append("HEIF")
     try:

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-_SMALL_DECODERS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
-
 
 @dataclass(frozen=True)
 class Limits:
-    """pixels: width * height; side: the longer side in px; bytes: of the file; formats: Pillow's names."""
+    """pixels: width * height; side: the longer side in px; bytes: of the file; formats: Pillow's names, of which TIFF,
+    HEIF and AVIF are read by a process of their own."""
 
     pixels: int
     side: int
@@ -16,7 +15,5 @@ class Limits:
 
 
 # JPEG includes MPO (phones store a gain map or a second view behind the photo).
-HOME = Limits(100_000_000, 16384, 1 << 30, (*_SMALL_DECODERS, "TIFF", "HEIF", "AVIF"))
-
-# Strangers' files: the decoders with the longest record of memory errors stay shut.
-PUBLIC = Limits(40_000_000, 16384, 40 << 20, _SMALL_DECODERS)
+HOME = Limits(100_000_000, 16384, 1 << 30, ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF"))
+PUBLIC = Limits(40_000_000, 16384, 40 << 20, HOME.formats)  # strangers' files

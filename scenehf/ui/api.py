@@ -16,7 +16,9 @@ from jobs.store import Store
 from scenehf.errors import NotPossible
 from scenehf.pixels import Limits
 from scenehf.ui.images import url_of
+from scenehf.ui.photos import uploaded
 from scenehf.ui.refusals import refusals
+from scenehf.ui.visitors import made, visitor_of
 from scenehf.ui.watch import Watch
 from scenehf.workflows import actions, gaze, make
 from scenehf.workflows.extract import KIND, ExportOrder, Params
@@ -34,14 +36,14 @@ FORBIDDEN = (
 
 
 class Endpoints:
-    """The endpoints over one store. public: strangers can call them, so none shows or touches all jobs."""
+    """The endpoints over one store. Whoever calls can name only jobs and uploads of their own: see `guard`."""
 
-    def __init__(self, store: Store, watch: Watch, limits: Limits, weights: Path, *, public: bool) -> None:
+    def __init__(self, store: Store, watch: Watch, limits: Limits, uploads: Path, weights: Path) -> None:
         self._store = store
         self._watch = watch
         self._limits = limits
+        self._uploads = uploads
         self._weights = weights
-        self._public = public
 
     def declare(self) -> None:
         """Add the endpoints to the Blocks being built."""
@@ -58,12 +60,16 @@ class Endpoints:
         declare_with_files(self.step_refine, "strokes")
         declare_with_files(self.gaze, "portrait")
 
-    def health(self) -> Json:
+    def health(self, request: gr.Request) -> Json:
         """Tell whether the app works: number of jobs in each state, and free bytes on its disk."""
         with refusals():
+            if not visitor_of(request).owner:
+                return {"ok": True}
             return {"ok": True, "jobs": self._store.counts(), "free": self._store.disk_use().free}
 
-    def jobs_create(self, photo: Uploaded, name: str = "", planner: str = "offline") -> Json:
+    def jobs_create(
+        self, request: gr.Request, photo: Uploaded, name: str = "", planner: str = "offline"
+    ) -> Json:
         """Open a photo and queue a job that plans how to take it apart. Follow it with /events, then call /run.
 
         Args:
@@ -74,12 +80,14 @@ class Endpoints:
         with refusals():
             if not photo:
                 raise NotPossible("Give a photo.")
-            path = Path(photo["path"])
-            title, params = name or path.name, Params(planner=planner or "offline")
-            return self._told(actions.create(self._store, path, title, params=params, limits=self._limits))
+            path = uploaded(self._uploads, photo["path"])
+            given: Json = {"params": Params(planner=planner or "offline"), "limits": self._limits}
+            title = name or path.name
+            return self._told(made(request, lambda: actions.create(self._store, path, title, **given)))
 
     def gaze(
         self,
+        request: gr.Request,
         portrait: Uploaded,
         name: str = "",
         grid: int = USUAL.grid,
@@ -110,14 +118,16 @@ class Endpoints:
         with refusals():
             if not portrait:
                 raise NotPossible("Give a portrait.")
-            path = Path(portrait["path"])
+            path = uploaded(self._uploads, portrait["path"])
             asked = {"grid": grid, "mobile": mobile_grid, "cell": cell, "engine": engine, "fast": fast}
             params = gaze.usable(asked | {"cutout": cutout, "face": face or None}, self._weights)
-            return self._told(
-                gaze.create(self._store, path, name or path.name, params=params, limits=self._limits)
-            )
+            given: Json = {"params": params, "limits": self._limits}
+            title = name or path.name
+            return self._told(made(request, lambda: gaze.create(self._store, path, title, **given)))
 
-    def jobs_list(self, limit: int = 50, before: str = "", state: str = "", search: str = "") -> list[Json]:
+    def jobs_list(
+        self, request: gr.Request, limit: int = 50, before: str = "", state: str = "", search: str = ""
+    ) -> list[Json]:
         """List jobs, newest first.
 
         Args:
@@ -127,9 +137,13 @@ class Endpoints:
             search: Only jobs with this text in their title.
         """
         with refusals():
-            self._owner_only()
+            visitors = None if (visitor := visitor_of(request)).owner else visitor.names
             found = self._store.list_jobs(
-                max(1, min(limit, 200)), before or None, state or None, search=search or None
+                max(1, min(limit, 200)),
+                before or None,
+                state or None,
+                search=search or None,
+                visitors=visitors,
             )
             return [self._summary(job) for job in found]
 
@@ -239,7 +253,7 @@ class Endpoints:
             grow: Pixels by which the outline is moved outwards, at most 50; negative: inwards.
         """
         with refusals():
-            drawn = Path(strokes["path"]).read_bytes() if strokes else None
+            drawn = uploaded(self._uploads, strokes["path"]).read_bytes() if strokes else None
             actions.refine(self._store, job, step, drawn, feather=feather or 0.0, grow=grow or 0.0)
             return self._told(self._store.job(job))
 
@@ -329,20 +343,17 @@ class Endpoints:
         with refusals():
             return {"freed": self._store.delete_job(job)}
 
-    def cleanup(self, hours: float = 24.0) -> Json:
+    def cleanup(self, request: gr.Request, hours: float = 24.0) -> Json:
         """Delete every job that nobody has touched for some time, and files that no job needs.
 
         Args:
             hours: How long nobody has touched it. Running and queued jobs stay.
         """
         with refusals():
-            self._owner_only()
+            if not visitor_of(request).owner:
+                raise NotPossible(FORBIDDEN)
             done = self._store.clean(older_than_hours=max(0.0, hours))
             return {"jobs": done.jobs, "freed": done.bytes}
-
-    def _owner_only(self) -> None:
-        if self._public:
-            raise NotPossible(FORBIDDEN)
 
     def _summary(self, job: Job) -> Json:
         return {
@@ -372,8 +383,9 @@ def declare_with_files(endpoint: Callable[..., Json], *names: str) -> None:
     gr.api(endpoint, api_name=endpoint.__name__, concurrency_limit=2)
     fns = gr.context.Context.root_block.fns.values()
     added = next(fn for fn in fns if fn.api_name == endpoint.__name__)
+    asked = [name for name in inspect.signature(endpoint).parameters if name != "request"]
     for name in names:
-        place = list(inspect.signature(endpoint).parameters).index(name)
+        place = asked.index(name)
         count: Literal["single", "multiple"] = "multiple" if name == "images" else "single"
         added.inputs[place]._api_info = gr.File(label=name, file_count=count, render=False).api_info()
 

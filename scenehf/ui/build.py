@@ -3,20 +3,28 @@
 import importlib.util
 import shutil
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
+from starlette.routing import Route
 
 from jobs.store import Store
 from scenehf.pixels import HOME, PUBLIC
-from scenehf.ui import choices, gaze_view, layers_view, make_view, pictures
+from scenehf.settings import LOOPBACK
+from scenehf.ui import choices, gaze_view, health, images, layers_view, login, make_view, pictures, site
 from scenehf.ui.api import Endpoints
-from scenehf.ui.images import routes
+from scenehf.ui.expiry import Expiry
+from scenehf.ui.guard.hosts import Hosts
+from scenehf.ui.guard.layer import Guard
+from scenehf.ui.guard.rules import Call, Rules
 from scenehf.ui.make_api import MakeEndpoints
 from scenehf.ui.tabs import edit, gaze, history, layers
 from scenehf.ui.theme import read, styles, theme
+from scenehf.ui.visitors import ALONE, Reception, Sharing
 from scenehf.ui.watch import Watch
 from scenehf.workflows import extract, make
 from scenehf.workflows import gaze as gaze_grid
@@ -25,6 +33,8 @@ TITLE = "SceneHF"
 # Fixed, or what the browser kept cannot be read after a restart. It is a job's id, and guards nothing.
 BROWSER_KEY, BROWSER_SECRET = "scenehf-job", "scenehf"
 MAX_QUEUED = 64  # calls of named endpoints that wait
+PAGE_EVENTS = ("opened", "reopen")  # functions that the page itself calls and nobody else needs
+UPLOADS_KEPT = (3600, 86400), (600, 3600)  # seconds: looked at every, kept for; alone, and with strangers
 
 
 @dataclass(frozen=True)
@@ -37,13 +47,22 @@ class Served:
 
 class Screens:
     """The app over one store. uploads: folder for what browsers send, emptied here. weights: folder of pulled files;
-    without it the one beside `uploads`. public: strangers can reach it."""
+    without it the one beside `uploads`. sharing: with whom. loaded: which models are in memory, for whoever watches."""
 
     def __init__(
-        self, store: Store, uploads: Path, *, weights: Path | None = None, public: bool = False
+        self,
+        store: Store,
+        uploads: Path,
+        *,
+        weights: Path | None = None,
+        sharing: Sharing = ALONE,
+        loaded: Callable[[], list[str] | None] = lambda: None,
     ) -> None:
         weights = weights or uploads.parent / "weights"
-        self._store = store
+        public = sharing.public
+        self._store, self._uploads, self._sharing, self._loaded = store, uploads, sharing, loaded
+        self._hosts = Hosts(sharing.names)
+        self._expiry = Expiry(store, sharing)
         self._limits = PUBLIC if public else HOME
         _empty(uploads)
         views = {
@@ -52,12 +71,13 @@ class Screens:
             make.KIND: make_view.describe,
         }
         watch = Watch(store, views)
-        with gr.Blocks(
-            title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)
+        kind = login.SignInBlocks if sharing.oauth else gr.Blocks
+        with kind(
+            title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=UPLOADS_KEPT[public]
         ) as self.blocks:
             gr.HTML(
                 None,
-                html_template=read("shell.html"),
+                html_template=login.bar(read("shell.html"), sharing),
                 js_on_load=styles() + read("shell.js"),
                 apply_default_css=False,
                 elem_id="shell",
@@ -70,34 +90,76 @@ class Screens:
                 with gr.Tab("Gaze", id="gaze"):
                     third = gaze.build(store, watch, self._limits, uploads, weights, public=public)
                 with gr.Tab("History", id="history"):
-                    history.build(store, public=public)
+                    history.build(store)
             _remember(self.blocks, first, second, third)
-            Endpoints(store, watch, self._limits, weights, public=public).declare()
-            MakeEndpoints(store, self._limits).declare()
+            Endpoints(store, watch, self._limits, uploads, weights).declare()
+            MakeEndpoints(store, self._limits, uploads).declare()
 
-    def serve(self, port: int | None, *, share: bool = False, browser: bool = False) -> Served:
-        """Serve on 127.0.0.1 (a Space: where it wants it) and return at once. port None: any free one."""
+    def serve(
+        self, port: int | None, *, host: str = LOOPBACK, share: bool = False, browser: bool = False
+    ) -> Served:
+        """Serve and return at once. port None: any free one."""
         self.blocks.queue(default_concurrency_limit=4, max_size=MAX_QUEUED)
         _, url, share_url = self.blocks.launch(
+            server_name=host,
             server_port=port or _free_port(),
+            auth=self._sharing.account,
             share=share,
             inbrowser=browser,
             prevent_thread_lock=True,
             quiet=True,
-            show_error=True,
+            show_error=not self._sharing.public,
             ssr_mode=False,
             run_history=False,
             enable_monitoring=False,
-            mcp_server=importlib.util.find_spec("mcp") is not None,
+            mcp_server=self._has_tools(),
             max_file_size=self._limits.bytes,
             footer_links=["api", "settings"],
             theme=theme(),
-            app_kwargs={"routes": [*routes(self._store), *pictures.routes(self._store), *choices.routes()]},
+            app_kwargs={"routes": self._routes(), "middleware": [Middleware(Guard, self._rules())]},
         )
+        if share_url:
+            self._hosts.add(share_url)
+            self.blocks.share = False  # or the page would fetch Gradio's scripts from somewhere else
+        if self._sharing.public:
+            self._expiry.start()
         return Served(url, share_url or None)
+
+    def _routes(self) -> list[Route]:
+        return [
+            *images.routes(self._store),
+            *pictures.routes(self._store),
+            *site.routes(self._store),
+            *choices.routes(),
+            *login.routes(self._sharing),
+            *health.routes(self._store, self._loaded),
+        ]
+
+    def _has_tools(self) -> bool:
+        """Agents come without a cookie: they are for a person's own machine."""
+        return importlib.util.find_spec("mcp") is not None and not self._sharing.public
+
+    def _rules(self) -> Rules:
+        calls = [
+            Call(fn._id, str(fn.api_name), heavy=fn.queue and fn.concurrency_limit is not None)
+            for fn in self.blocks.fns.values()
+            if fn.api_visibility == "public" or fn.name in PAGE_EVENTS
+        ]
+        return Rules(
+            reception=Reception(self._store, self._sharing),
+            uploads=self._uploads,
+            hosts=self._hosts,
+            calls=calls,
+            parts=frozenset(
+                number for number, part in self.blocks.blocks.items() if isinstance(part, gr.HTML)
+            ),
+            signed_in=login.signed_in,
+            tools=self._has_tools(),
+        )
 
     def close(self) -> None:
         """Stop serving; streams that are still followed are cut after a second."""
+        self._expiry.stop()
         self.blocks.server.config.timeout_graceful_shutdown = 1
         self.blocks.close(verbose=False)
 

@@ -1,7 +1,7 @@
 """Who reads a photo and who cuts it: what can be chosen, what it costs, and the field for a visitor's own key.
 
 /scenehf/key   POST {"service", "key"}: keeps the key in memory for the session that the cookie names, see scenehf.keys;
-               an empty one forgets it
+               an empty one forgets it. Where strangers share the app, for those who have logged in
 """
 
 import json
@@ -18,23 +18,25 @@ from jobs.store import Store
 from models.providers.connect import SERVICES, has_access, missing
 from models.spec import Access, Where, title_of
 from scenehf.errors import NotPossible
-from scenehf.keys import IDLE, KEYRING
+from scenehf.keys import KEYRING
 from scenehf.layers.engines import ENGINES
 from scenehf.layers.planners import OFFLINE, PLANNERS
 from scenehf.settings import Settings
+from scenehf.ui.visitors import cookie, is_https, visitor_of
 from scenehf.workflows.estimate import model_of_plan, usd_of, usd_of_plan
 from scenehf.workflows.extract import Params
 
-COOKIE = "scenehf-session"
 KEY = "/scenehf/key"
 MOST_BYTES = 8192
+LOG_IN = "Sign in first: paid models are for visitors who have."
+NO_KEYS = "Paid models are closed to visitors of this app."
 
 Json = dict[str, Any]
 
 
 def session_of(request: gr.Request) -> str:
     """The name of the visitor's session, "" if they have none."""
-    return str(request.cookies.get(COOKIE, ""))
+    return visitor_of(request).session
 
 
 def offered(store: Store, session: str) -> Json:
@@ -111,18 +113,20 @@ def routes() -> list[Route]:
         # A page of somebody else cannot send JSON here without being asked first, and gets no cookie of ours along.
         if request.headers.get("content-type", "").split(";")[0] != "application/json":
             return JSONResponse({"error": "Send JSON."}, status_code=415)
-        session = request.cookies.get(COOKIE) or KEYRING.new_session()
+        visitor = visitor_of(request)
+        if visitor.name is None and not visitor.owner:
+            return JSONResponse(
+                {"error": LOG_IN if visitor.reception.sharing.oauth else NO_KEYS}, status_code=403
+            )
+        session = visitor.session or KEYRING.new_session()
         try:
             body = await _short_body(request)
             KEYRING.put(session, body["service"], str(body["key"]))
         except (ValueError, KeyError, TypeError):
             return JSONResponse({"error": "That is no key."}, status_code=400)
         answer = JSONResponse({"entered": KEYRING.entered(session)}, headers={"Cache-Control": "no-store"})
-        secure = request.url.scheme == "https"
-        # A Space is shown in a frame of another site, where only such a cookie comes back.
-        answer.set_cookie(
-            COOKIE, session, max_age=int(IDLE), httponly=True, secure=secure, samesite="none" if secure else "strict"
-        )  # fmt: skip
+        line = cookie(session, secure=is_https(request.headers, request.url.scheme))
+        answer.headers.append("Set-Cookie", line)
         return answer
 
     return [Route(KEY, keep, methods=["POST"])]

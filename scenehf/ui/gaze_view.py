@@ -10,6 +10,7 @@ from jobs.store import Store
 from scenehf.export.gaze_site import ZIP
 from scenehf.gaze.site import CONTACT, FILM
 from scenehf.ui.images import SIDES, png_size, url_of
+from scenehf.ui.site import site_url
 from scenehf.workflows import gaze
 from scenehf.workflows.making import FINISHED, SOURCE, asset_name
 
@@ -96,7 +97,7 @@ def _site(store: Store, job: Job, step: Step, assets: dict[str, Asset]) -> Json:
 
     names = list(step.result["files"])
     return {
-        "page": url_of(asset(PAGE)),
+        "page": site_url(asset(PAGE)),
         "files": [file(name) for name in FIRST if name in names],
         "parts": [file(name) for name in names if name not in FIRST],
         "about": json.loads(store.read(job.id, asset(ABOUT).name)),

@@ -1,4 +1,5 @@
-"""Files of jobs on their way to the browser. A job's id is the key to its files; nothing else of the store is served.
+"""Files of jobs on their way to the browser. The guard lets nobody have those of another visitor's jobs; nothing else
+of the store is served.
 
 /scenehf/asset/{job}/{name}   one asset. ?v=HASH: may be kept for ever. ?side=N: a picture, reduced for display.
                               ?download=NAME: to be saved under that name
@@ -34,14 +35,10 @@ EXAMPLES = {"astronaut": "Astronaut", "coffee": "Coffee", "chelsea": "Cat"}  # p
 TRIES = 3  # to read a preview before the next one replaces it
 
 _SIDES = {str(side): side for side in SIDES}
-# What pages that a job made are of, and what is looked at by itself.
-_SHOWN = frozenset({
-    "image/png", "image/jpeg", "image/webp", "video/mp4", "text/html", "text/javascript", "application/json",
-})  # fmt: skip
+# What is looked at by itself; everything else is saved. Pages that a job made are shown elsewhere, see `site`.
+_SHOWN = frozenset({"image/png", "image/jpeg", "image/webp", "video/mp4"})
 _FOR_EVER = "private, max-age=31536000, immutable"
 _NO_SNIFF = {"X-Content-Type-Options": "nosniff"}
-# A page that a job made runs in an origin of its own, without a way to ours.
-_SANDBOX = {"Content-Security-Policy": "sandbox allow-scripts"}
 _MISSING = PlainTextResponse("There is no such file.", status_code=404, headers=_NO_SNIFF)
 
 _decoding = threading.Lock()  # one large picture in memory at a time
@@ -110,8 +107,7 @@ def _asset(store: Store, request: Request) -> Response:
         return _MISSING
     download = request.query_params.get("download")
     if download is None and found.mime in _SHOWN:
-        sandbox = _SANDBOX if found.mime == "text/html" else {}
-        return FileResponse(path, media_type=found.mime, headers=headers | sandbox)
+        return FileResponse(path, media_type=found.mime, headers=headers)
     name = Path(download or found.name).name
     return FileResponse(path, media_type="application/octet-stream", filename=name, headers=headers)
 

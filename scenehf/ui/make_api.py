@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 
+from jobs.job import Job
 from jobs.store import Store
 from scenehf.errors import NotPossible
 from scenehf.keys import KEYRING
@@ -12,7 +13,9 @@ from scenehf.pixels import Limits
 from scenehf.settings import Settings
 from scenehf.ui.api import declare_with_files
 from scenehf.ui.make_form import offered
+from scenehf.ui.photos import uploaded
 from scenehf.ui.refusals import refusals
+from scenehf.ui.visitors import made
 from scenehf.workflows import make
 from scenehf.workflows.make import Asked
 from scenehf.workflows.quote import usd_each
@@ -39,9 +42,10 @@ NOBODY = ""  # the session of a program: the owner's own keys, where strangers c
 class MakeEndpoints:
     """The endpoints over one store."""
 
-    def __init__(self, store: Store, limits: Limits) -> None:
+    def __init__(self, store: Store, limits: Limits, uploads: Path) -> None:
         self._store = store
         self._limits = limits
+        self._uploads = uploads
 
     def declare(self) -> None:
         """Add the endpoints to the Blocks being built."""
@@ -58,6 +62,7 @@ class MakeEndpoints:
 
     def edit(
         self,
+        request: gr.Request,
         model: str,
         prompt: str = "",
         images: list[Uploaded] | None = None,
@@ -87,9 +92,14 @@ class MakeEndpoints:
             if usd and not pay:
                 raise NotPossible(f"This may cost ${usd:.3f}: call it with pay = true if that is fine.")
             files = [
-                (Path(image["path"]), str(image.get("orig_name") or "picture")) for image in images or []
+                (uploaded(self._uploads, image["path"]), str(image.get("orig_name") or "picture"))
+                for image in images or []
             ]
-            painted = Path(mask["path"]) if mask else None
+            painted = uploaded(self._uploads, mask["path"]) if mask else None
             access = KEYRING.reach(NOBODY, Settings())
-            job = make.create(self._store, asked, files, painted, access=access, limits=self._limits)
+
+            def create() -> Job:
+                return make.create(self._store, asked, files, painted, access=access, limits=self._limits)
+
+            job = made(request, create)
             return {"job": job.id, "kind": job.kind, "title": job.title, "state": job.state}

@@ -1,12 +1,10 @@
 """How a job that makes pictures stands, as JSON for the page; and the gallery of what all of them made."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from jobs.errors import NoSuchJob
 from jobs.job import OPEN_BILLS, Asset, Job, Step
 from jobs.ledger import DOLLAR
-from jobs.queue import fold
 from jobs.store import Store
 from models.errors import InvalidRequest
 from scenehf.pixels import slug
@@ -119,12 +117,12 @@ def _shown(asset: Asset) -> Json:
     return {"small": url_of(asset, side=SMALL), "url": url_of(asset, side=LARGE), "full": url_of(asset)}
 
 
-def gallery(store: Store, search: str, before: str | None, own: Sequence[str] | None) -> Json:
+def gallery(store: Store, search: str, before: str | None, own: tuple[str, ...] | None) -> Json:
     """Pictures of all jobs, newest first, about a page of them: items, and `before` for the next page, None at the end.
-    search: a part of the prompt. own: only of these jobs."""
+    search: a part of the prompt. own: the names of whose they are; None: everybody's."""
     items: list[Json] = []
     while len(items) < PAGE:
-        jobs = _jobs(store, search, before, own)
+        jobs = store.list_jobs(JOBS, before, kind=KIND, search=search or None, visitors=own)
         for job in jobs:
             before = job.id
             items += _made(store, job)
@@ -133,20 +131,6 @@ def gallery(store: Store, search: str, before: str | None, own: Sequence[str] | 
         if len(jobs) < JOBS:
             return {"items": items, "before": None}
     return {"items": items, "before": before}
-
-
-def _jobs(store: Store, search: str, before: str | None, own: Sequence[str] | None) -> list[Job]:
-    if own is None:
-        return store.list_jobs(JOBS, before, kind=KIND, search=search or None)
-    found = []
-    for job_id in sorted(own, reverse=True):
-        try:
-            job = store.job(job_id)
-        except NoSuchJob:
-            continue
-        if job.kind == KIND and (before is None or job.id < before) and fold(search) in fold(job.title):
-            found.append(job)
-    return found[:JOBS]
 
 
 def _made(store: Store, job: Job) -> list[Json]:

@@ -20,7 +20,7 @@ def told(act: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         return act()
     except (SceneError, JobsError, ModelError) as error:
         return {"error": str(error)}
-    except (ValidationError, KeyError, TypeError, ValueError):  # the page is not the only one who can call
+    except (ValidationError, LookupError, TypeError, ValueError):  # the page is not the only one who can call
         return {"error": NOT_OURS}
 
 

@@ -182,7 +182,7 @@ def _packed(params: dict[str, Any], files: Files) -> dict[Cell, bytes]:
 
 
 def _decoded(cell: bytes, channels: int) -> Image:
-    with Picture.open(BytesIO(cell)) as picture:
+    with Picture.open(BytesIO(cell), formats=("WEBP",)) as picture:
         return np.asarray(picture.convert("RGBA" if channels == 4 else "RGB"))
 
 

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import stat
+import struct
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from jobs.bundle import export_bundle, import_bundle
+from jobs.bundle import MAX_DIRECTORY, export_bundle, import_bundle
 from jobs.errors import BadBundle, NoSuchJob, StoreError
 from jobs.job import Job
 from jobs.store import Store
@@ -225,6 +226,50 @@ def test_links_are_refused(store: Store, bundle: Path):
 def test_a_name_twice_is_refused(store: Store, bundle: Path):
     with pytest.raises(BadBundle, match="twice"):
         import_bundle(store, _special(bundle, zipfile.ZipInfo("job.json"), b"{}"))
+
+
+@pytest.mark.parametrize("name", ["assets/SAME", "JOB.json", "Plan.Json"])
+def test_a_name_twice_to_a_disk_that_takes_no_notice_of_case_is_refused(
+    store: Store, bundle: Path, name: str
+):
+    with pytest.raises(BadBundle, match="twice"):
+        import_bundle(store, _special(bundle, zipfile.ZipInfo(name), b"{}"))
+
+
+def test_more_entries_than_any_job_has_are_refused_unread(store: Store, bundle: Path, tmp_path: Path):
+    many = tmp_path / "many.zip"
+    entry = struct.pack("<4s6H3L5H2L", b"PK\1\2", *[0] * 9, 1, *[0] * 6) + b"a"
+    with many.open("wb") as file:
+        count = MAX_DIRECTORY // len(entry) + 1
+        file.write(entry * count)
+        file.write(struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, len(entry) * count, 0, 0))
+    with pytest.raises(BadBundle, match="too large"):
+        import_bundle(store, many)
+    large = bytearray(bundle.read_bytes())
+    at = large.rindex(b"PK\5\6")
+    record = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, 1, 1, 1 << 40, 0)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, at, 1)
+    large[at:at] = record + locator
+    large[-10:-6] = b"\xff" * 4
+    many.write_bytes(large)
+    with pytest.raises(BadBundle, match="too large"):
+        import_bundle(store, many)
+
+
+def test_entries_that_share_their_bytes_are_refused(store: Store, bundle: Path):
+    """The smallest bombs: one packed part, named many times."""
+    whole = bundle.read_bytes()
+    end = whole.rindex(b"PK\5\6")
+    start = int.from_bytes(whole[end + 16 : end + 20], "little")
+    directory, count = whole[start:end], int.from_bytes(whole[end + 10 : end + 12], "little")
+    first = directory[: 46 + int.from_bytes(directory[28:30], "little")]
+    name = first[46:]
+    more = b"".join(first[:46] + name[:-4] + f"{n:04}".encode() for n in range(200))
+    out = bundle.with_name("overlap.zip")
+    told = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count + 200, count + 200, len(directory + more), start, 0)
+    out.write_bytes(whole[:start] + directory + more + told)
+    with pytest.raises(BadBundle, match="overlap"):
+        import_bundle(store, out)
 
 
 def test_files_that_are_no_bundles(store: Store, bundle: Path, tmp_path: Path):

@@ -90,3 +90,12 @@ def test_a_failing_disk_gives_typed_errors_and_loses_nothing(tmp_path: Path, poi
     report = run("ioerr", tmp_path, "--points", points)
     assert (report["bad"], report["untyped"]) == ([], [])
     assert report["errors"] > points / 4
+
+
+@pytest.mark.parametrize("kills", [8, pytest.param(100, marks=long)])
+def test_a_migration_that_is_killed_is_whole_or_has_not_begun(tmp_path: Path, kills: int):
+    report = run("migrate", tmp_path, "--kills", kills)
+    assert (report["between"], report["unsound"]) == ([], [])
+    assert report["old"] + report["new"] == kills
+    if kills >= 100:
+        assert report["old"] and report["new"], "some came before, some after"

@@ -89,7 +89,7 @@ def test_a_newer_store_is_refused_and_untouched(tmp_path: Path):
     with Store(tmp_path / "s", free_min=0, ballast=0) as store, store.tx() as db:
         db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     before = (tmp_path / "s" / "store.db").read_bytes()
-    with pytest.raises(StoreTooNew, match="version 2"):
+    with pytest.raises(StoreTooNew, match=f"version {len(MIGRATIONS) + 1}"):
         Store(tmp_path / "s")
     assert (tmp_path / "s" / "store.db").read_bytes() == before
 
@@ -103,13 +103,33 @@ def test_a_migration_is_whole_and_leaves_a_backup(tmp_path: Path, monkeypatch: p
     more = "CREATE TABLE extra(a TEXT) STRICT;\nCREATE INDEX extra_a ON extra(a);\n"
     monkeypatch.setattr(jobs.database, "MIGRATIONS", (*MIGRATIONS, more))
     with Store(tmp_path / "s", free_min=0, ballast=0) as store:
-        assert store.row("PRAGMA user_version")[0] == 2
+        assert store.row("PRAGMA user_version")[0] == len(MIGRATIONS) + 1
         assert store.rows("SELECT * FROM extra") == []
         assert store.job(job.id).title == "kept"
-    copy = sqlite3.connect(tmp_path / "s" / "store-v1.db")
-    assert copy.execute("PRAGMA user_version").fetchone()[0] == 1
+    copy = sqlite3.connect(tmp_path / "s" / f"store-v{len(MIGRATIONS)}.db")
+    assert copy.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
     assert copy.execute("SELECT title FROM job").fetchall() == [("kept",)]
     copy.close()
+
+
+@pytest.mark.parametrize("released", range(1, len(MIGRATIONS)))
+def test_a_store_of_every_released_version_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, released: int
+):
+    with monkeypatch.context() as older:
+        older.setattr(jobs.database, "MIGRATIONS", MIGRATIONS[:released])
+        database = jobs.database.Database(tmp_path / "s")
+        with database.tx() as db:
+            db.execute(
+                "INSERT INTO job(id, kind, state, title, search, params, created, updated)"
+                " VALUES('a', 'edit', 'queued', 'kept', 'kept', '{}', 1, 1)"
+            )
+        database.close()
+    with Store(tmp_path / "s", free_min=0, ballast=0) as store:
+        assert [job.title for job in store.list_jobs()] == ["kept"]
+        assert store.foreign(["a"], ["somebody"]) == {"a"}
+        assert store.claim("me") is not None
+        assert store.verify() == []
 
 
 def test_what_is_no_store_is_refused(tmp_path: Path):

@@ -19,6 +19,7 @@ from scenehf.pixels import decode_png
 from scenehf.worker import WORKFLOWS
 from scenehf.workflows import actions
 from scenehf.workflows.extract import ExportOrder, Params
+from tests.scenehf.bundles import comes_back_whole
 from tests.scenehf.plain_engine import SPEC
 
 LEFT, RIGHT = (0.05, 0.2, 0.4, 0.8), (0.55, 0.2, 0.95, 0.8)
@@ -109,6 +110,15 @@ def test_the_whole_run_adds_up_to_the_photo(store, photo):
     assert np.abs(recomposed - source).max() <= 2
     kinds = [event.type for event in store.events(job.id)]
     assert {"progress", "preview", "step", "job"} <= set(kinds)
+
+
+def test_a_bundle_of_it_comes_back_whole(store, photo, tmp_path):
+    job = actions.create(store, photo, "coffee.png", params=two())
+    settled(store, job, "succeeded")
+    actions.export(store, job.id, ExportOrder(formats=("png", "zip")))
+    settled(store, job, "succeeded")
+    copy = comes_back_whole(store, job.id, tmp_path)
+    assert np.array_equal(*(scene_of(store, each)[1] for each in (job, copy)))
 
 
 def test_the_bytes_that_came_in_are_kept(store, photo):

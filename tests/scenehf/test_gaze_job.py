@@ -23,6 +23,7 @@ from scenehf.workflows import gaze
 from scenehf.workflows.making import asset_name
 from tests.models.providers.loopback import Loopback
 from tests.models.providers.services import CANARY, ReplicateService
+from tests.scenehf.bundles import comes_back_whole
 
 ROOT = Path(__file__).parent.parent.parent
 QUICK = gaze.Params(grid=7, mobile=5, cell=128)
@@ -154,7 +155,7 @@ def encoding(store, job):
     return bool(told) and told[-1] > gaze.DRAWN + 0.01
 
 
-def test_an_odd_grid_keeps_its_middle_and_phones_get_no_finer_one(store, portrait):
+def test_an_odd_grid_keeps_its_middle_and_phones_get_no_finer_one(store, portrait, tmp_path):
     job = gaze.create(store, portrait, "a.png", params=gaze.checked({"grid": 9, "mobile": 20, "cell": 96}))
     files = made(store, job)
     assert set(files) == FILES
@@ -163,6 +164,7 @@ def test_an_odd_grid_keeps_its_middle_and_phones_get_no_finer_one(store, portrai
     sizes = [tuple(side // 96 for side in picture(files[f"q{number}.webp"]).size) for number in range(4)]
     assert sizes == [(4, 4), (5, 4), (4, 5), (5, 5)]
     assert picture(files["contact.jpg"]).format == "JPEG"
+    comes_back_whole(store, job.id, tmp_path)
 
 
 def test_a_cut_out_has_alpha_and_goes_back_to_the_grid_before(store, portrait):

@@ -32,6 +32,7 @@ from scenehf.workflows.quote import quote
 from tests.models.providers.artist import Artist
 from tests.models.providers.loopback import Fault, Loopback
 from tests.models.providers.services import CANARY
+from tests.scenehf.bundles import comes_back_whole
 
 ACCESS = Access(replicate=SecretStr(CANARY))
 WORDS = Asked(model="qwen-image", prompt="a cat", options={"steps": 8}, count=3)
@@ -83,7 +84,7 @@ def made(store: Store, job_id: str) -> list[tuple[np.ndarray, bytes]]:
     return [(np.asarray(Image.open(io.BytesIO(file))), file) for file in files]
 
 
-def test_every_picture_has_its_seed_and_its_recipe(working):
+def test_every_picture_has_its_seed_and_its_recipe(working, tmp_path):
     store, server = working()
     job = make.create(store, WORDS, access=ACCESS)
     assert ended(store, job.id) == "succeeded"
@@ -98,6 +99,8 @@ def test_every_picture_has_its_seed_and_its_recipe(working):
     assert store.asset(job.id, THUMB)
     assert sum(bill.settled for bill in store.bills(job.id)) == 3 * 15_000
     assert CANARY not in json.dumps([event.data for event in store.events(job.id)])
+    comes_back_whole(store, job.id, tmp_path)
+    assert len(server.service.asked) == 3, "a copy buys nothing again"
 
 
 def test_a_locked_seed_counts_up(working):

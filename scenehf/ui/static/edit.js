@@ -108,7 +108,7 @@ async function send() {
   try {
     const { mask } = inputs;
     let painted = mask && mask.source;
-    if (mask && mask.file) painted = { path: (await upload(mask.file)).path };
+    if (mask && mask.file) painted = { upload: (await upload(mask.file)).path };
     const given = inputs.all.map(({ source, name }) => ({ ...source, name }));
     const answer = await ask("create", asked(), given, painted || null);
     if (answer.error) return say(answer.error);

@@ -38,12 +38,12 @@ function editFiles({ models, options, prompt, inputs, howMany, say, setOrigin, r
       const name = file.name || "Pasted picture";
       try {
         const { path } = await upload(file);
-        const answer = await ask("look", { path }, name);
+        const answer = await ask("look", { upload: path }, name);
         if (answer.error) {
           say(answer.error);
           continue;
         }
-        const picture = answer.picture && { name, ...answer.picture, source: { path } };
+        const picture = answer.picture && { name, ...answer.picture, source: { upload: path } };
         if (answer.recipe && !asPicture && files.length === 1) await restore(answer.recipe, picture);
         else if (picture) add(picture);
       } catch {

@@ -32,7 +32,7 @@ function galleryScreen({ onOpen, say }) {
     round += 1;
     const mine = round;
     try {
-      const answer = await ask("made", search.value.trim(), fresh ? null : before, ownJobs.all());
+      const answer = await ask("made", search.value.trim(), fresh ? null : before);
       if (mine !== round) return;
       if (answer.error) return say(answer.error);
       before = answer.before;

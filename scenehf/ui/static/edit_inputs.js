@@ -4,7 +4,7 @@ let inputsMade = 0;
 
 /**
  * onChange(): they are others now. onPaint(input, mask): the mask of the first one is to be painted.
- * A picture is {id, name, width, height, url, full?, source}; source is what the server knows it by: {path}, {example} or
+ * A picture is {id, name, width, height, url, full?, source}; source is what the server knows it by: {upload}, {example} or
  * {job, asset}. A mask is {source?, file?, strokes}.
  */
 function inputList({ onChange, onPaint }) {

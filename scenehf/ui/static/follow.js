@@ -52,10 +52,7 @@ function followJob(tab, { onOpen, onView, onPreview }) {
     if (id === self.job) return;
     close(id);
     keep();
-    if (id) {
-      ownJobs.add(id);
-      follow(round);
-    }
+    if (id) follow(round);
   }
 
   /** Leave the job for another one, or for none. */

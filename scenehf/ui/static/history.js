@@ -63,7 +63,7 @@ async function load(end) {
   const limit = Math.min(MOST, Math.max(PAGE, end - items.length + PAGE));
   try {
     const last = items.length ? items.at(-1).id : null;
-    const answer = await told("jobs", ownJobs.all(), wanted(), last, limit);
+    const answer = await told("jobs", wanted(), last, limit);
     if (mine === round) {
       items = items.concat(answer.jobs.filter((job) => !bin.has(job.id)));
       total = answer.total;
@@ -80,7 +80,7 @@ async function load(end) {
 /** The first page of what is searched for now. */
 async function reload() {
   const mine = ++round;
-  const answer = await told("jobs", ownJobs.all(), wanted(), null, PAGE);
+  const answer = await told("jobs", wanted(), null, PAGE);
   if (mine !== round) return;
   items = answer.jobs.filter((job) => !bin.has(job.id));
   total = answer.total;
@@ -100,7 +100,7 @@ async function look() {
   const toTheEnd = complete && last === items.length - 1;
   const ranges = [[first ? items[first - 1].id : null, toTheEnd ? "" : items[last].id]];
   if (first) ranges.push([null, items[0].id]);
-  const answer = await told("fresh", ownJobs.all(), wanted(), ranges);
+  const answer = await told("fresh", wanted(), ranges);
   if (mine[0] !== round || mine[1] !== touched) return;
   if (answer.parts.some((part) => part.length >= MOST)) return reload();
   const top = items[0].id;
@@ -122,7 +122,7 @@ async function look() {
 }
 
 async function count() {
-  facts = await told("facts", ownJobs.all());
+  facts = await told("facts");
   const known = [...byKind.options].slice(1).map((option) => option.value);
   if (facts.kinds.join("\n") !== known.join("\n")) {
     const chosen = byKind.value;

@@ -12,7 +12,8 @@ function keyForm({ say, onKept }) {
     try {
       const headers = { "content-type": "application/json" };
       const answer = await fetch("scenehf/key", { method: "POST", headers, body: JSON.stringify({ service, key: text }) });
-      say(answer.ok ? "" : wrong);
+      if (answer.status === 403) say((await answer.json()).error);
+      else say(answer.ok ? "" : wrong);
       await onKept();
     } catch {
       say(`${wrong} Is the app still running? Try again.`);

@@ -73,21 +73,5 @@ function size(bytes) {
   return `${value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
 
-/** A list of jobs that this browser made or opened, newest first; a shared app shows no others. */
-const ownJobs = {
-  key: "scenehf-own-jobs",
-  all() {
-    try {
-      return JSON.parse(localStorage.getItem(this.key)) || [];
-    } catch {
-      return [];
-    }
-  },
-  add(job) {
-    const rest = this.all().filter((other) => other !== job);
-    localStorage.setItem(this.key, JSON.stringify([job, ...rest].slice(0, 50)));
-  },
-};
-
 /** Whether this part of the page is on the screen: its tab is open and the window is visible. */
 const inView = () => !document.hidden && element.offsetParent !== null;

@@ -11,6 +11,7 @@ import gradio as gr
 import numpy as np
 from PIL import Image as Picture
 
+from jobs.job import Job
 from jobs.store import Store
 from scenehf.errors import NotPossible
 from scenehf.keys import KEYRING
@@ -24,6 +25,8 @@ from scenehf.ui.make_view import gallery
 from scenehf.ui.photos import rename, start_screen, uploaded
 from scenehf.ui.refusals import NOT_OURS, told
 from scenehf.ui.theme import read as page_code
+from scenehf.ui.visitors import made as made_for
+from scenehf.ui.visitors import visitor_of
 from scenehf.ui.watch import Watch
 from scenehf.workflows import actions, make
 from scenehf.workflows.make import Asked
@@ -54,18 +57,15 @@ def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: 
         return told(lambda: offered(store, settings, access) | {"entered": entered(session_of(request))})
 
     def look(message: Message) -> Json:
-        image, name = dict(message[0]), str(message[1])
-        return told(lambda: _look(_file(store, uploads, image), name, limits))
+        return told(lambda: _look(_file(store, uploads, message[0]), str(message[1]), limits))
 
     def estimate(message: Message, request: gr.Request) -> Json:
-        given, sizes, masked = message
         settings = Settings()
 
         def answer() -> Json:
-            asked, pixels = (
-                Asked.model_validate(given),
-                [(int(width), int(height)) for width, height in sizes],
-            )
+            given, sizes, masked = message
+            asked = Asked.model_validate(given)
+            pixels = [(int(width), int(height)) for width, height in sizes]
             access = KEYRING.reach(session_of(request), settings)
             quoted = quote(store, asked, pixels, masked=bool(masked), settings=settings, access=access)
             return asdict(quoted)
@@ -73,29 +73,32 @@ def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: 
         return told(answer)
 
     def create(message: Message, request: gr.Request) -> Json:
-        given, images, mask = message
         session = session_of(request)
 
         def answer() -> Json:
+            given, images, mask = message
             files = [(_file(store, uploads, image), str(image.get("name", ""))) for image in images]
             painted = None if mask is None else _file(store, uploads, mask)
             access = KEYRING.reach(session, Settings())
             asked = Asked.model_validate(given)
-            # Held until it is known whose keys it may use: it would begin at once.
-            job = make.create(store, asked, files, painted, access=access, limits=limits, hold=True)
+
+            def held() -> Job:  # until it is known whose keys it may use: it would begin at once
+                return make.create(store, asked, files, painted, access=access, limits=limits, hold=True)
+
+            job = made_for(request, held)
             KEYRING.bind(job.id, session)
             store.requeue(job.id)
             return {"job": job.id}
 
         return told(answer)
 
-    def made(message: Message) -> Json:
-        search, before, own = message
-        mine = [str(job) for job in own] if public else None
-        return told(lambda: gallery(store, str(search), str(before) if before else None, mine))
+    def made(message: Message, request: gr.Request) -> Json:
+        visitor = visitor_of(request)
+        names = None if visitor.owner else visitor.names
+        return told(lambda: gallery(store, str(message[0]), str(message[1] or "") or None, names))
 
     def act(message: Message, request: gr.Request) -> Json:
-        verb, job_id, given = str(message[0]), str(message[1]), dict(message[2])
+        verb, job_id, given = str(message[0]), str(message[1]), message[2]
         KEYRING.bind(job_id, session_of(request))
         return told(lambda: _act(store, verb, job_id, given))
 
@@ -134,8 +137,8 @@ def _look(file: Path, name: str, limits: Limits) -> Json:
 
 def _file(store: Store, uploads: Path, image: Json) -> Path:
     """The file behind what the page calls a picture: an upload, an example, or a picture of a job."""
-    if "path" in image:
-        return uploaded(uploads, str(image["path"]))
+    if "upload" in image:
+        return uploaded(uploads, str(image["upload"]))
     if "example" in image:
         return example_path(str(image["example"]))
     asset = store.asset(str(image["job"]), str(image["asset"]))

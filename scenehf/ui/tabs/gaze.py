@@ -14,6 +14,7 @@ from scenehf.ui.images import EXAMPLES, example_path
 from scenehf.ui.photos import job_of, rename, start_screen
 from scenehf.ui.refusals import NOT_OURS, told
 from scenehf.ui.theme import read
+from scenehf.ui.visitors import made
 from scenehf.ui.watch import Watch
 from scenehf.workflows import gaze
 
@@ -36,17 +37,21 @@ def build(
     def poll(message: Message) -> Json:
         return watch.poll(str(message[0]), int(message[1]))
 
-    def create(message: Message) -> Json:
+    def create(message: Message, request: gr.Request) -> Json:
         path, name, options = message
 
         def of(photo: Path) -> Job:
             return gaze.create(store, photo, str(name), params=gaze.usable(options, weights), limits=limits)
 
-        return told(lambda: {"job": job_of(uploads, str(path), of).id})
+        return told(lambda: {"job": made(request, lambda: job_of(uploads, str(path), of)).id})
 
-    def example(message: Message) -> Json:
+    def example(message: Message, request: gr.Request) -> Json:
         name, options = message
-        return told(lambda: {"job": _example(store, str(name), gaze.usable(options, weights)).id})
+
+        def job() -> Job:
+            return _example(store, str(name), gaze.usable(options, weights))
+
+        return told(lambda: {"job": made(request, job).id})
 
     def act(message: Message) -> Json:
         verb, job_id, given = str(message[0]), str(message[1]), dict(message[2])

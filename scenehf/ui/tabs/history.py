@@ -9,20 +9,19 @@ import gradio as gr
 
 from jobs.errors import NoSuchJob, StoreError
 from jobs.job import Job
-from jobs.queue import fold
 from jobs.store import Store
 from jobs.upkeep import DiskUse
 from scenehf.errors import NotPossible
 from scenehf.ui.images import url_of
 from scenehf.ui.refusals import NOT_OURS, told
 from scenehf.ui.theme import read
+from scenehf.ui.visitors import Visitor, made, visitor_of
 from scenehf.workflows import actions
 
 SCRIPTS = (
     "page.js", "history_rows.js", "history_window.js", "history_rename.js", "history_bin.js", "history_clean.js",
     "history.js",
 )  # fmt: skip
-OWN = 50  # jobs that a browser remembers as its own (page.js)
 PAGE = 1000  # rows in one answer at most
 TITLE = 200  # characters
 AGES = (1, 7, 30)  # days after which jobs may be cleaned away
@@ -32,39 +31,40 @@ Json = dict[str, Any]
 Message = list[Any]  # what the page passes to a server function: always one list
 
 
-def build(store: Store, *, public: bool) -> gr.HTML:
-    """The tab's one component. public: strangers share this app, so a browser sees only the jobs it made or opened."""
+def build(store: Store) -> gr.HTML:
+    """The tab's one component. Where strangers share this app everybody sees their own jobs alone."""
     disk = _Disk(store)
 
-    def seen(own: list[str], wanted: Json) -> Seen:
-        return Seen(store, own if public else None, **wanted)
+    def seen(request: gr.Request, wanted: Json) -> Seen:
+        visitor = visitor_of(request)
+        return Seen(store, None if visitor.owner else visitor.names, **wanted)
 
-    def jobs(message: Message) -> Json:
-        own, wanted, before, limit = message
-        return told(lambda: _page(seen(own, wanted), before, int(limit)))
+    def jobs(message: Message, request: gr.Request) -> Json:
+        wanted, before, limit = message
+        return told(lambda: _page(seen(request, wanted), before, int(limit)))
 
-    def fresh(message: Message) -> Json:
-        own, wanted, ranges = message
-        return told(lambda: _parts(seen(own, wanted), ranges))
+    def fresh(message: Message, request: gr.Request) -> Json:
+        wanted, ranges = message
+        return told(lambda: _parts(seen(request, wanted), ranges))
 
-    def facts(message: Message) -> Json:
-        return told(lambda: _facts(store, disk, message[0] if public else None))
+    def facts(_: Message, request: gr.Request) -> Json:
+        return told(lambda: _facts(seen(request, {}), disk))
 
     def rename(message: Message) -> Json:
         return told(lambda: {"title": _rename(store, str(message[0]), str(message[1]))})
 
-    def duplicate(message: Message) -> Json:
-        return told(lambda: {"job": actions.duplicate(store, str(message[0])).id})
+    def duplicate(message: Message, request: gr.Request) -> Json:
+        return told(lambda: {"job": made(request, lambda: actions.duplicate(store, str(message[0]))).id})
 
     def remove(message: Message) -> Json:
         return {"kept": _remove(store, [str(job_id) for job_id in message[0]])}
 
-    def cleanable(message: Message) -> Json:
-        return told(lambda: {"jobs": store.cleanable(24.0 * _age(message[0], public=public))})
+    def cleanable(message: Message, request: gr.Request) -> Json:
+        return told(lambda: {"jobs": store.cleanable(24.0 * _age(message[0], visitor_of(request)))})
 
-    def clean(message: Message) -> Json:
+    def clean(message: Message, request: gr.Request) -> Json:
         try:
-            return told(lambda: _clean(store, 24.0 * _age(message[0], public=public)))
+            return told(lambda: _clean(store, 24.0 * _age(message[0], visitor_of(request))))
         finally:
             disk.forget()
 
@@ -82,11 +82,11 @@ def build(store: Store, *, public: bool) -> gr.HTML:
 class Seen:
     """The jobs that a browser may see and asks for.
 
-    own: the ids it knows, where it may see no others. state, kind: "" is any. search: a part of the title.
+    own: the names of whose jobs they are; None: everybody's. state, kind: "" is any. search: a part of the title.
     """
 
     store: Store
-    own: list[str] | None
+    own: tuple[str, ...] | None
     state: str = ""
     kind: str = ""
     search: str = ""
@@ -94,39 +94,12 @@ class Seen:
     def rows(self, limit: int, before: str | None = None, until: str | None = None) -> list[Json]:
         """Newest first; of ids below `before`, down to and with `until`."""
         limit = max(1, min(PAGE, limit))
-        if self.own is None:
-            filters = (self.state or None, self.kind or None, self.search or None)
-            found = self.store.list_jobs(limit, before, *filters, until)
-        else:
-            within = [j for j in self._own() if (not before or j.id < before) and j.id >= (until or "")]
-            found = within[:limit]
-        return _rows(self.store, found)
+        filters = (self.state or None, self.kind or None, self.search or None)
+        return _rows(self.store, self.store.list_jobs(limit, before, *filters, until, self.own))
 
     def count(self) -> int:
         """How many there are."""
-        if self.own is not None:
-            return len(self._own())
-        return self.store.count_jobs(self.state or None, self.kind or None, self.search or None)
-
-    def _own(self) -> list[Job]:
-        return [
-            job
-            for job in known(self.store, self.own or [])
-            if self.state in ("", job.state)
-            and self.kind in ("", job.kind)
-            and fold(self.search) in fold(job.title)
-        ]
-
-
-def known(store: Store, job_ids: list[str]) -> list[Job]:
-    """The jobs of these ids that are still there, newest first."""
-    found = []
-    for job_id in {str(job_id) for job_id in job_ids[:OWN]}:
-        try:
-            found.append(store.job(job_id))
-        except NoSuchJob:  # deleted, perhaps in another tab
-            continue
-    return sorted(found, key=lambda job: job.id, reverse=True)
+        return self.store.count_jobs(self.state or None, self.kind or None, self.search or None, self.own)
 
 
 def _rows(store: Store, jobs: list[Job]) -> list[Json]:
@@ -156,14 +129,13 @@ def _parts(seen: Seen, ranges: list[list[str | None]]) -> Json:
     return {"parts": [seen.rows(PAGE, before, until) for before, until in ranges[:2]], "total": seen.count()}
 
 
-def _facts(store: Store, disk: "_Disk", own: list[str] | None) -> Json:
+def _facts(seen: Seen, disk: "_Disk") -> Json:
     """How many jobs there are and of which kinds, and what the disk says, which is no business of strangers."""
-    if own is not None:
-        jobs = known(store, own)
-        return {"jobs": len(jobs), "kinds": sorted({job.kind for job in jobs})}
+    facts = {"jobs": seen.count(), "kinds": seen.store.kinds(seen.own)}
+    if seen.own is not None:
+        return facts
     use = disk.use()
-    taken = use.database + use.assets + use.temporary
-    return {"jobs": store.count_jobs(), "kinds": store.kinds(), "bytes": taken, "free": use.free}
+    return facts | {"bytes": use.database + use.assets + use.temporary, "free": use.free}
 
 
 def _rename(store: Store, job_id: str, title: str) -> str:
@@ -189,8 +161,8 @@ def _remove(store: Store, job_ids: list[str]) -> dict[str, str]:
     return kept
 
 
-def _age(days: Any, *, public: bool) -> int:
-    if public or days not in AGES:
+def _age(days: Any, visitor: Visitor) -> int:
+    if not visitor.owner or days not in AGES:
         raise NotPossible(NOT_OURS)
     return int(days)
 

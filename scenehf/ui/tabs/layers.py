@@ -17,6 +17,7 @@ from scenehf.ui.images import EXAMPLES, example_path
 from scenehf.ui.photos import job_of, rename, start_screen, uploaded
 from scenehf.ui.refusals import NOT_OURS, told
 from scenehf.ui.theme import read
+from scenehf.ui.visitors import made as made_for
 from scenehf.ui.watch import Watch
 from scenehf.workflows import actions
 from scenehf.workflows.extract import ExportOrder
@@ -59,7 +60,7 @@ def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: 
         def of(photo: Path) -> Job:
             return made(photo, name, options, session_of(request))
 
-        return told(lambda: {"job": job_of(uploads, path, of).id})
+        return told(lambda: {"job": made_for(request, lambda: job_of(uploads, path, of)).id})
 
     def example(message: Message, request: gr.Request) -> Json:
         name, *options = map(str, message)
@@ -67,7 +68,7 @@ def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: 
         def job() -> Job:
             return made(example_path(name), f"{EXAMPLES[name]} (example)", options, session_of(request))
 
-        return told(lambda: {"job": job().id})
+        return told(lambda: {"job": made_for(request, job).id})
 
     def act(message: Message, request: gr.Request) -> Json:
         verb, job_id, given = str(message[0]), str(message[1]), dict(message[2])

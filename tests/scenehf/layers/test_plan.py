@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from scenehf.layers.plan import (
@@ -23,6 +25,17 @@ DESIGN_EXAMPLE = """{"version": 1, "scene": "a cup on a table before a temple", 
    "checks": {"coverage": [0.02, 0.4]}},
   {"id": "s2", "action": "plate", "name": "without the cup", "removes": ["s1"],
    "prompt": "table top and temple continue", "depends_on": ["s1"]}]}"""
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["s1", "s2", "extract"]),
+    lambda parts: st.lists(parts, max_size=5) | st.dictionaries(st.text(max_size=8), parts, max_size=3),
+    max_leaves=8,
+)
 
 
 def cup(**changes: object) -> dict[str, object]:
@@ -65,6 +78,22 @@ def test_the_written_example_is_a_plan() -> None:
 def test_what_is_not_a_plan_is_refused(steps: list[dict[str, object]]) -> None:
     with pytest.raises(ValidationError):
         Plan.model_validate_json(json.dumps({"version": 1, "steps": steps}))
+
+
+@given(st.data())
+def test_a_plan_with_wrong_parts_is_refused_or_still_a_plan(data: st.DataObject) -> None:
+    """Whatever a model writes, or a bundle holds: one kind of error, and no plan that is not one."""
+    plan = json.loads(DESIGN_EXAMPLE)
+    for _ in range(data.draw(st.integers(1, 3))):
+        part = data.draw(st.sampled_from([plan, *plan["steps"]]))
+        part[data.draw(st.sampled_from([*part, "path", "__class__"]))] = data.draw(ANYTHING)
+        if not isinstance(plan.get("steps"), list) or not all(isinstance(s, dict) for s in plan["steps"]):
+            break
+    try:
+        found = Plan.model_validate_json(json.dumps(plan))
+    except ValidationError:
+        return
+    assert Plan.model_validate_json(found.model_dump_json()) == found
 
 
 def test_nine_extractions_are_too_many() -> None:

@@ -61,17 +61,18 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Stor
 
 
 @contextmanager
-def serving(data: Path, units: str) -> Iterator[tuple[str, Store]]:
-    """(address, store) of a server over this data folder, whose worker process has these units."""
+def serving(data: Path, units: str, **flags: object) -> Iterator[tuple[str, Store]]:
+    """(address, store) of a server over this data folder, whose worker process has these units. flags: settings."""
     before = dict(os.environ)
-    settings = load(data=data)
+    settings = load(data=data, **flags)
     os.environ["SCENEHF_HOME"] = str(data)  # for the worker process
     from scenehf.ui.build import Screens
+    from scenehf.ui.visitors import sharing
 
     store, host = Store(settings.store), Host(units)
     runner = Runner(store, WORKFLOWS, host)
     runner.start()
-    screens = Screens(store, settings.uploads)
+    screens = Screens(store, settings.uploads, sharing=sharing(settings))
     yield screens.serve(None).url.rstrip("/"), store
     screens.close()
     runner.stop()
@@ -112,8 +113,9 @@ def at(shelf: Store, tmp_path: Path) -> Iterator[str]:
 def at_public(shelf: Store, tmp_path: Path) -> Iterator[str]:
     """The same, open to strangers."""
     from scenehf.ui.build import Screens
+    from scenehf.ui.visitors import Sharing
 
-    screens = Screens(shelf, tmp_path / "public-uploads", public=True)
+    screens = Screens(shelf, tmp_path / "public-uploads", sharing=Sharing(public=True))
     yield screens.serve(None).url.rstrip("/")
     screens.close()
 

@@ -164,10 +164,7 @@ def test_files_of_a_job_and_nothing_else_are_served(client, url, store, photos):
     assert headers["content-disposition"] == 'attachment; filename="mine.png"'
     assert data == photos[QUICK].read_bytes()
     store.put_assets(job, [("page.html", b"<script>alert(1)</script>", "text/html")])
-    assert (
-        fetched(f"{url}/scenehf/asset/{job}/page.html")[1]["content-security-policy"]
-        == "sandbox allow-scripts"
-    )
+    assert fetched(f"{url}/scenehf/asset/{job}/page.html")[1]["content-disposition"].startswith("attachment")
     sha256 = store.asset(job, "original").sha256
     for path in (
         f"{job}/nothing", f"{job}/../../store.db", f"{job}/..%2f..%2fstore.db", "nobody/source.png",
@@ -216,20 +213,3 @@ def test_the_whole_journey_with_the_real_workflow(home, weights_dir, photo_path,
         runner.stop()
         host.close()
         store.close()
-
-
-def test_a_shared_app_shows_nobody_elses_jobs(store, photos, tmp_path):
-    from gradio import Error
-
-    from scenehf.pixels import PUBLIC
-    from scenehf.ui.api import Endpoints
-    from scenehf.ui.tabs.history import Seen
-    from scenehf.ui.watch import Watch
-
-    mine, other = (store.create_job("kind.that.nobody.runs", {}, title="private").id for _ in range(2))
-    shared = Endpoints(store, Watch(store, {}), PUBLIC, tmp_path, public=True)
-    for forbidden in (shared.jobs_list, shared.cleanup):
-        with pytest.raises(Error, match="shared with other people"):
-            forbidden()
-    assert [row["id"] for row in Seen(store, [mine, "deleted"]).rows(50)] == [mine]
-    assert other in [row["id"] for row in Seen(store, None).rows(50)]

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from scenehf.layers.plan import Plan
+from scenehf.ui.visitors import Reception, Visitor
 from scenehf.workflows import actions
 from tests.scenehf.ui.conftest import DESKTOP, PHONE, QUICK, eventually, photo
 from tests.scenehf.ui.shelf import LONG, MANY, add, add_many, history, ids, row, rows, titles
@@ -213,7 +214,8 @@ def test_by_keyboard_and_on_a_narrow_screen(at, new_page, shelf, viewport):
 def test_strangers_see_only_their_own_jobs(at_public, new_page, shelf):
     mine, theirs = add(shelf, "mine.png"), add(shelf, "theirs.png")
     page = new_page(at_public)
-    page.evaluate("id => localStorage.setItem('scenehf-own-jobs', JSON.stringify([id]))", mine)
+    (cookie,) = page.context.cookies()
+    shelf.claim_for(mine, Visitor(Reception(shelf), cookie["value"]).names[0])
     expect(history(page)).to_have_count(1)
     expect(page.locator(".shf-facts")).to_have_text("1 job")
     expect(page.get_by_role("button", name="Clean up…")).to_be_hidden()
@@ -223,9 +225,9 @@ def test_strangers_see_only_their_own_jobs(at_public, new_page, shelf):
     expect(rows(page)).to_have_count(1)
 
     asked = [
-        call(page, "jobs", [], {}, None, 1000),
-        call(page, "fresh", [], {}, [[None, ""], [None, ""]]),
-        call(page, "facts", []),
+        call(page, "jobs", {}, None, 1000),
+        call(page, "fresh", {}, [[None, ""], [None, ""]]),
+        call(page, "facts"),
         call(page, "cleanable", 1),
         call(page, "clean", 1),
     ]
@@ -252,7 +254,7 @@ def call(page: Page, name: str, *given: object) -> dict[str, object]:
 def test_nonsense_is_refused_in_a_sentence(at, new_page, shelf):
     job = add(shelf, "here")
     page = new_page(at)
-    assert "error" in call(page, "jobs", [], {"nonsense": 1}, None, 10)
+    assert "error" in call(page, "jobs", {"nonsense": 1}, None, 10)
     assert "error" in call(page, "rename", job, " \n ")
     assert "error" in call(page, "rename", job, "x" * 201)
     assert "error" in call(page, "rename", "nobody", "x")
