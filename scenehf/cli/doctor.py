@@ -194,12 +194,12 @@ def _store(settings: Settings) -> Line:
             jobs = sum(store.counts().values())
             size = store.disk_use()
     except StoreTooNew as error:
-        return Line("Store", "bad", f"{settings.store}: {error.message}", UPDATE)
+        return Line("Store", "bad", error.message, UPDATE)
     except StoreDamaged as error:  # so badly that it cannot be opened: the app starts a new one
         return Line(
             "Store",
             "bad",
-            f"{settings.store}: {error.message}",
+            error.message,
             f"mv {settings.store} {settings.store}.damaged",
         )
     except (OSError, JobsError) as error:
