@@ -238,12 +238,13 @@ def _task(context: Context, params: Params, spec: ModelSpec, number: int, seed: 
         "images": [given.model_dump(mode="json") for given in params.images],
         "mask": params.mask,
         "source": source_of(spec, len(params.images)),
-        "job": context.job.id,
     }
     files = {f"image:{place}": context.path(image_name(place)) for place in range(len(params.images))}
     if params.mask:
         files["mask"] = context.path(MASK)
-    return Task(step_key(number), f"Picture {number + 1}", "image.make", asked, files)
+    # Whose picture it is decides nothing: a copy of the job, as a bundle makes one, buys none of them again.
+    around: tuple[dict[str, str], dict[str, Path]] = {"job": context.job.id}, {}
+    return Task(step_key(number), f"Picture {number + 1}", "image.make", asked, files, around)
 
 
 def _keep_thumbnail(context: Context, attempt: Attempt) -> None:
