@@ -18,7 +18,8 @@ class HubFile:
 class HubSet:
     """Files that belong together, in a folder of the set's name. repositories: the same files under every name that
     they have had. bytes: about, to be told before anything is fetched. choices: one of these is enough, by a name that
-    a person types; the first is the one to take. needs: sets that this one is of no use without; they come with it."""
+    a person types; the first is the one to take. needs: sets that this one is of no use without; they come with it.
+    patterns: of paths; all that the repository has of these are kept too, in its own folders, as they are."""
 
     name: str
     title: str
@@ -28,6 +29,7 @@ class HubSet:
     bytes: int
     choices: Mapping[str, HubFile] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -128,15 +130,81 @@ def _qwen_edit(version: str, repository: str, file: str) -> HubSet:
     )
 
 
+def _qwen_whole(version: str) -> HubSet:
+    return HubSet(
+        name=f"qwen-edit-{version}-bf16",
+        title=f"Qwen-Image-Edit-{version} in bfloat16 (for GPUs of 48 GB)",
+        licence="Apache-2.0",
+        repositories=(f"Qwen/Qwen-Image-Edit-{version}",),
+        files=(),
+        bytes=40_900_000_000,
+        needs=(_QWEN_READER.name, _QWEN_PIXELS.name, f"qwen-edit-{version}-lightning"),
+        patterns=("transformer/*.safetensors",),
+    )
+
+
+_PARTS = ("model_index.json", "scheduler/*.json", "tokenizer*/*", "*/config.json")
+
+
+def _pipeline(
+    name: str, title: str, licence: str, repository: str, gigabytes: float, *weights: str
+) -> HubSet:
+    """A pipeline in the layout of diffusers. weights: patterns of the files with the numbers."""
+    return HubSet(
+        name=name,
+        title=title,
+        licence=licence,
+        repositories=(repository,),
+        files=(),
+        bytes=int(gigabytes * 1e9),
+        patterns=(*_PARTS, *weights),
+    )
+
+
+_WHOLE = tuple(
+    f"{part}/{file}"
+    for part in ("transformer", "text_encoder", "vae")
+    for file in ("*.safetensors", "*.safetensors.index.json", "generation_config.json")
+)
+_HALVES = tuple(f"{part}/*.fp16.safetensors" for part in ("unet", "text_encoder", "text_encoder_2", "vae"))
+
+
 HUB: dict[str, HubSet] = {
     hub_set.name: hub_set
     for hub_set in (
         _LIVEPORTRAIT,
         _qwen_edit("2509", "QuantStack/Qwen-Image-Edit-2509-GGUF", "Qwen-Image-Edit-2509-{}.gguf"),
         _qwen_edit("2511", "unsloth/Qwen-Image-Edit-2511-GGUF", "qwen-image-edit-2511-{}.gguf"),
+        _qwen_whole("2509"),
+        _qwen_whole("2511"),
         _QWEN_READER,
         _QWEN_PIXELS,
         _LIGHTNING_2509,
         _LIGHTNING_2511,
+        _pipeline(
+            "flux2-klein-4b",
+            "FLUX.2 klein 4B",
+            "Apache-2.0",
+            "black-forest-labs/FLUX.2-klein-4B",
+            16.0,
+            *_WHOLE,
+        ),
+        _pipeline("z-image-turbo", "Z-Image-Turbo", "Apache-2.0", "Tongyi-MAI/Z-Image-Turbo", 33.0, *_WHOLE),
+        _pipeline(
+            "sdxl",
+            "Stable Diffusion XL",
+            "OpenRAIL++-M",
+            "stabilityai/stable-diffusion-xl-base-1.0",
+            6.9,
+            *_HALVES,
+        ),
+        _pipeline(
+            "sd-1.5",
+            "Stable Diffusion 1.5",
+            "OpenRAIL-M",
+            "stable-diffusion-v1-5/stable-diffusion-v1-5",
+            2.7,
+            *_HALVES,
+        ),
     )
 }

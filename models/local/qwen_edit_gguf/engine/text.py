@@ -22,11 +22,12 @@ from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLModel
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from models.errors import InvalidRequest
-from models.local.qwen_edit_gguf.engine.ticks import watched
 from models.local.qwen_edit_gguf.memory import MOST_WORDS, TEXT_KIND, VISION_KIND
 from models.requests import Image
-from models.runtime import gguf
-from models.runtime.gguf import GgufFile, damaged
+from models.runtime import tensors
+from models.runtime.gguf import GgufFile
+from models.runtime.tensors import damaged
+from models.runtime.ticks import watched
 
 # As in diffusers' QwenImageEditPlusPipeline: the words around a prompt, and how many of the first tokens are dropped.
 HEAD = (
@@ -147,7 +148,7 @@ def load(text: Path, vision: Path, image: int, device: torch.device, dtype: torc
             network.language_model.embed_tokens = Rows(table, device, dtype)
         else:
             try:
-                gguf.place(network, name, _weight(language, sight, name, device, dtype), dtype)
+                tensors.place(network, name, _weight(language, sight, name, device, dtype), dtype)
             except ValueError as error:
                 file = language if name.startswith("language_model.") else sight
                 raise damaged(file.path, f"does not fit: {error}") from None

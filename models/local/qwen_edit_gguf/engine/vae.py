@@ -14,8 +14,8 @@ from diffusers.models.autoencoders.autoencoder_kl_qwenimage import (
 )
 from torch import Tensor, nn
 
-from models.local.qwen_edit_gguf.engine.ticks import Ticks, watched
 from models.requests import Image
+from models.runtime.ticks import Ticks, watched
 
 CELL = 8  # px of a latent
 TILE, OVERLAP = 256, 64  # px; as the class has it, which blends what overlaps
@@ -27,10 +27,8 @@ class FirstFrame(QwenImageCausalConv3d):
     def forward(self, x: Tensor, cache_x: Tensor | None = None) -> Tensor:
         """(1, channels, 1, rows, columns) to the same."""
         across, _, down = self._padding[:3]
-        kernel = self.weight[:, :, -1]
-        return nn.functional.conv2d(x[:, :, 0], kernel, self.bias, self.stride[1:], (down, across)).unsqueeze(
-            2
-        )
+        frame, kernel = x[:, :, 0].contiguous(), self.weight[:, :, -1].contiguous()
+        return nn.functional.conv2d(frame, kernel, self.bias, self.stride[1:], (down, across)).unsqueeze(2)
 
 
 def load(folder: Path, device: Any, dtype: Any) -> AutoencoderKLQwenImage:
@@ -54,7 +52,7 @@ def tiles(width: int, height: int) -> int:
 
 def encoded(vae: AutoencoderKLQwenImage, picture: Image, tick: Ticks) -> Tensor:
     """(1, tokens, channels): the packed latents of a picture whose sides are multiples of 16."""
-    levels = torch.from_numpy(picture).permute(2, 0, 1).contiguous()[None, :, None].float() / 255
+    levels = torch.from_numpy(picture).permute(2, 0, 1)[None, :, None].float() / 255
     with watched([vae.encoder], tick):
         mode = vae.encode((2.0 * levels - 1.0).to(vae.device, vae.dtype)).latent_dist.mode()
     mean, std = _statistics(vae, mode)
