@@ -195,7 +195,7 @@ class Work:
         weights = listed(self.files.pixels / "diffusion_pytorch_model.safetensors").values()
         pixels = self.frame.padded.shape[0] * self.frame.padded.shape[1]
         numbers = TILE_NUMBERS * min(pixels, TILE) + WHOLE_NUMBERS * pixels
-        return sum(stored.resident(self.itemsize) for stored in weights) + numbers * self.itemsize
+        return int(sum(stored.resident(self.itemsize) for stored in weights) + numbers * self.itemsize)
 
     def _effort(self, weights: int) -> dict[Stage, float]:
         """Floating point operations of each stage, or what takes about as long."""
