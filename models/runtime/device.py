@@ -10,6 +10,7 @@ from typing import Any, Literal
 Device = Literal["mps", "cuda", "cpu"]
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 MEMINFO = Path("/proc/meminfo")
+SPARED = 0.85  # of what a device lends may be used: the rest is for the system and what is told wrongly
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "invalid buffer size", "not enough memory")
 
 

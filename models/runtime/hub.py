@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import DownloadFailed, WeightsDamaged, WeightsMissing
+from models.runtime.device import SPARED
 from models.runtime.hub_sets import HUB as HUB
 from models.runtime.hub_sets import HubFile as HubFile
 from models.runtime.hub_sets import HubSet as HubSet
@@ -55,6 +56,18 @@ def chosen_here(folder: Path, name: str) -> dict[str, Path]:
     """The choices of a set that lie under `folder`: name -> file."""
     found = {choice: folder / name / next(iter(file.becomes)) for choice, file in HUB[name].choices.items()}
     return {choice: path for choice, path in found.items() if path.is_file()}
+
+
+def suited(name: str, lent: int) -> str | None:
+    """The choice to take where a device lends so many bytes: the recommended one or, if that does not fit, the largest
+    that does; None where there is no choice."""
+    choices = HUB[name].choices
+    fitting = [choice for choice, file in choices.items() if file.memory <= SPARED * lent]
+    first = next(iter(choices), None)
+    if first is None or first in fitting:
+        return first
+    by_size = sorted(fitting or choices, key=lambda choice: choices[choice].bytes)
+    return by_size[-1] if fitting else by_size[0]
 
 
 def path(folder: Path, name: str, file: str) -> Path:

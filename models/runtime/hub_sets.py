@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True)
 class HubFile:
     """A file of a repository. becomes: the name that we keep it by -> the part of it that goes there as safetensors; ""
-    is all of it, None the very bytes. bytes: about, where there is a choice."""
+    is all of it, None the very bytes. bytes, memory: about, on the disk and at work, where there is a choice."""
 
     path: str
     becomes: Mapping[str, str | None]
     bytes: int = 0
+    memory: int = 0
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,9 @@ class HubSet:
         return tuple(name for file in self.files for name in file.becomes)
 
 
-def as_it_is(path: str, size: int = 0) -> HubFile:
+def as_it_is(path: str, size: int = 0, memory: int = 0) -> HubFile:
     """A file that is kept byte for byte, by its own name."""
-    return HubFile(path, {path.rpartition("/")[2]: None}, size)
+    return HubFile(path, {path.rpartition("/")[2]: None}, size, memory)
 
 
 _PORTRAIT = "liveportrait/base_models"
@@ -112,7 +113,8 @@ _LIGHTNING_2511 = HubSet(
     files=(as_it_is("Qwen-Image-Edit-2511-Lightning-4steps-V1.0-bf16.safetensors"),),
     bytes=850_000_000,
 )
-_SIZES = {"Q5_K_S": 14.1, "Q2_K": 7.2, "Q4_K_M": 13.1, "Q8_0": 21.8}  # GB
+# GB of the file, and of memory at a megapixel (see benchmarks/qwen_edit.py); the first is recommended
+_SIZES = {"Q5_K_S": (14.1, 11.7), "Q2_K": (7.2, 7.1), "Q4_K_M": (13.1, 11.3), "Q8_0": (21.8, 16.8)}
 
 
 def _qwen_edit(version: str, repository: str, file: str) -> HubSet:
@@ -122,9 +124,10 @@ def _qwen_edit(version: str, repository: str, file: str) -> HubSet:
         licence="Apache-2.0",
         repositories=(repository,),
         files=(),
-        bytes=int(_SIZES["Q5_K_S"] * 1e9),
+        bytes=int(_SIZES["Q5_K_S"][0] * 1e9),
         choices={
-            name: as_it_is(file.format(name), int(gigabytes * 1e9)) for name, gigabytes in _SIZES.items()
+            name: as_it_is(file.format(name), *(int(gigabytes * 1e9) for gigabytes in both))
+            for name, both in _SIZES.items()
         },
         needs=(_QWEN_READER.name, _QWEN_PIXELS.name, f"qwen-edit-{version}-lightning"),
     )

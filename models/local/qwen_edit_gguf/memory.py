@@ -15,6 +15,7 @@ from models.errors import OutOfMemory
 from models.local.qwen_edit_gguf.files import Files
 from models.local.qwen_edit_gguf.options import QwenEditOptions
 from models.runtime.attention import SCORES
+from models.runtime.device import SPARED
 from models.runtime.frames import MULTIPLE, Frame
 from models.runtime.gguf import GgufFile
 from models.runtime.tensors import WIDTHS, Shards, TensorFile, listed
@@ -24,7 +25,6 @@ ARCHITECTURE, TEXT_KIND, VISION_KIND = "qwen_image", "qwen2vl", "clip"
 STREAMS = ("img_mod", "txt_mod")
 OUTSIDE = ("token_embd.", "output.")  # rows of the one are read from the file, the other is not used
 SMALLER = ("Q4_K_M", "Q2_K")
-SPARED = 0.85  # of what the device lends: the rest is for the system and what is measured wrongly
 
 # Measured at the published width
 STATES = 13  # tensors of all tokens by width that a block holds at once

@@ -21,9 +21,9 @@ from models.local.qwen_edit_gguf.engine.edit import Chip, Editor
 from models.local.qwen_edit_gguf.engine.preview import painter
 from models.local.qwen_edit_gguf.files import VERSIONS, found
 from models.local.qwen_edit_gguf.kept import Kept
-from models.local.qwen_edit_gguf.memory import SPARED
 from models.local.qwen_edit_gguf.options import QwenEditOptions
 from models.requests import ImageEdit
+from models.runtime.device import SPARED
 from models.runtime.frames import Fit, framed
 from models.runtime.gguf import GgufFile
 from models.spec import Host
