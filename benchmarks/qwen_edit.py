@@ -105,7 +105,7 @@ def stock(weights: Path, dtype: str, steps: int) -> dict[str, Any]:
     tokenizer = Qwen2Tokenizer.from_pretrained(files.pixels, local_files_only=True)
     pipeline = QwenImageEditPlusPipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(**QUALITY),
-        vae=AutoencoderKLQwenImage.from_pretrained(files.pixels, torch_dtype=number),
+        vae=AutoencoderKLQwenImage.from_pretrained(files.pixels, dtype=number),
         text_encoder=Qwen2_5_VLForConditionalGeneration.from_pretrained(weights / "stock", dtype=number),
         tokenizer=tokenizer,
         processor=Qwen2VLProcessor(Qwen2VLImageProcessorPil(), tokenizer, Qwen2VLVideoProcessor()),
@@ -113,7 +113,7 @@ def stock(weights: Path, dtype: str, steps: int) -> dict[str, Any]:
             files.transformers[QUANTISATION],
             config=str(weights / "stock" / "transformer"),
             quantization_config=GGUFQuantizationConfig(compute_dtype=number),
-            torch_dtype=number,
+            dtype=number,
             local_files_only=True,
         ),
     )

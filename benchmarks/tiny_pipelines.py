@@ -63,7 +63,8 @@ def z_image(folder: Path) -> None:
     ZImagePipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
         vae=AutoencoderKL(
-            block_out_channels=(8, 8, 8, 8), latent_channels=4, norm_num_groups=4, layers_per_block=1, **BLOCKS
+            block_out_channels=(8, 8, 8, 8), latent_channels=4, norm_num_groups=4, layers_per_block=1,
+            scaling_factor=0.36, shift_factor=0.1, **BLOCKS
         ),
         text_encoder=Qwen3Model(_reader(2)),
         tokenizer=_tokenizer(folder),

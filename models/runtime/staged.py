@@ -39,7 +39,7 @@ class Stages:
         import diffusers
 
         made = getattr(diffusers, self._pipeline).from_pretrained(
-            self._folder, torch_dtype=self.dtype, local_files_only=True, **dict.fromkeys(without), **how
+            self._folder, dtype=self.dtype, local_files_only=True, **dict.fromkeys(without), **how
         )
         made.set_progress_bar_config(disable=True)
         return made.to(self.device)

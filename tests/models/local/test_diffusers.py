@@ -110,6 +110,9 @@ def test_z_image_makes_what_was_asked_for(z_image):
         z_image(asked, Heard(last="Step 2 of 2"))
 
 
+@pytest.mark.filterwarnings(
+    "ignore:__array__ implementation:DeprecationWarning"
+)  # in a scheduler of diffusers
 def test_stable_diffusion_makes_what_was_asked_for(diffusion):
     options = {"aspect_ratio": "9:16", "megapixels": 0.05, "steps": 2, "seed": 3, "negative_prompt": "blue"}
     asked = TextToImage("a cat", options)

@@ -33,7 +33,7 @@ class FirstFrame(QwenImageCausalConv3d):
 
 def load(folder: Path, device: Any, dtype: Any) -> AutoencoderKLQwenImage:
     """The autoencoder of a folder in the layout of diffusers."""
-    vae = AutoencoderKLQwenImage.from_pretrained(folder, torch_dtype=dtype, local_files_only=True)
+    vae = AutoencoderKLQwenImage.from_pretrained(folder, dtype=dtype, local_files_only=True)
     vae.enable_tiling(TILE, TILE, TILE - OVERLAP, TILE - OVERLAP)
     for layer in vae.modules():
         if isinstance(layer, QwenImageCausalConv3d):

@@ -14,7 +14,7 @@ from benchmarks.silence import Silence
 from models.catalog import SPECS
 from models.errors import InvalidRequest, OutOfMemory, ResultInvalid, WeightsDamaged, WeightsMissing
 from models.local import qwen_edit_gguf
-from models.local.qwen_edit_gguf import QwenEdit, memory
+from models.local.qwen_edit_gguf import QwenEdit, memory, options
 from models.local.qwen_edit_gguf.engine import denoise, text, transformer
 from models.local.qwen_edit_gguf.engine import edit as edit_stage
 from models.local.qwen_edit_gguf.engine.edit import Chip, Editor
@@ -140,9 +140,11 @@ def test_with_room_the_transformer_stays_and_without_it_goes(files, tmp_path, mo
         assert len(loads) == times
 
 
-def test_guidance_needs_a_second_look_at_the_prompt(edit):
-    plain = edit(picture(16, 16), steps=20, guidance=1.0)
-    guided = edit(picture(16, 16), steps=20, guidance=4.0, negative_prompt="blue")
+def test_guidance_needs_a_second_look_at_the_prompt(edit, monkeypatch):
+    monkeypatch.setattr(options, "LIGHTNING", 1)  # so that two steps are many
+    monkeypatch.setattr(options, "QUALITY", 2)
+    plain = edit(picture(16, 16), steps=2, guidance=1.0)
+    guided = edit(picture(16, 16), steps=2, guidance=4.0, negative_prompt="blue")
     assert not np.array_equal(plain, guided)
     assert np.array_equal(
         edit(picture(16, 16), guidance=4.0), edit(picture(16, 16), guidance=1.0)
@@ -229,8 +231,8 @@ def test_without_weights_it_says_what_to_type(tmp_path):
 
 
 def planned(files, lent, device="cpu", size=(16, 16), steps=1):
-    options = QwenEditOptions(steps=steps)
-    return memory.planned(files, framed([picture(*size)], edit_stage.FIT), "x", options, device, lent, 4)
+    asked = QwenEditOptions(steps=steps)
+    return memory.planned(files, framed([picture(*size)], edit_stage.FIT), "x", asked, device, lent, 4)
 
 
 def test_the_largest_quantisation_that_fits_is_taken_or_the_numbers_are_told(files, edit):

@@ -28,6 +28,7 @@ from models.local.qwen_edit_gguf.kept import Kept
 from models.local.qwen_edit_gguf.memory import ARCHITECTURE, painter
 from models.runtime import attention
 from models.runtime.gguf import GgufFile
+from models.runtime.tensors import TensorFile
 
 CPU = torch.device("cpu")
 WIDTH, HEIGHT = 96, 64
@@ -158,9 +159,9 @@ def test_modulation_from_a_table_is_what_the_layers_answer(files, tmp_path, cond
 def test_tables_are_kept_and_their_layers_never_read_again(files, tmp_path, monkeypatch):
     first = loaded(files, tmp_path, timesteps=(1000.0, 500.0), change=files.lightning[4])
     read = []
-    parameter = GgufFile.parameter
+    parameter = TensorFile.parameter
     monkeypatch.setattr(
-        GgufFile, "parameter", lambda self, name, *how: read.append(name) or parameter(self, name, *how)
+        TensorFile, "parameter", lambda self, name, *how: read.append(name) or parameter(self, name, *how)
     )
     again = loaded(files, tmp_path, timesteps=(1000.0, 500.0), change=files.lightning[4])
     assert read and not [name for name in read if "_mod." in name]
@@ -226,7 +227,7 @@ def test_attention_in_portions_is_attention(files, tmp_path, conditions):
         expected = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         for most in (0, 2 * 2 * 300 * 4 * 128, 1 << 30):
             found = attention.portioned(query, key, value, mask, 128**-0.5, most)
-            assert float((found - expected).abs().max()) <= 1e-6
+            assert apart(found, expected) <= 1e-6
     denoiser = loaded(files, tmp_path)
     seen, time = torch.randn(1, 24, 4 * TINY.channels), torch.tensor([1.0])
     expected = denoiser(0, seen, time, conditions.embeds, (SHAPE,))
