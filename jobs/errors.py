@@ -129,7 +129,10 @@ class Interrupted(BaseException):
 
 
 def describe(error: Exception) -> dict[str, str]:
-    """An exception as a job or step keeps it: kind, message and hint. The traceback belongs into the log file."""
+    """An exception as a job or step keeps it: kind, message and hint, and of a paid call whether it was charged and by
+    which id its service finds it. The traceback belongs into the log file."""
     kind = error.kind if isinstance(error, UnitFailed) else type(error).__name__
     message = str(error.args[0]) if error.args else str(error)
-    return {"kind": kind, "message": message or kind, "hint": str(getattr(error, "hint", ""))}
+    told = {"kind": kind, "message": message or kind, "hint": str(getattr(error, "hint", ""))}
+    paid = {name: str(getattr(error, name, "")) for name in ("charged", "request_id")}
+    return told | {name: value for name, value in paid.items() if value}

@@ -58,7 +58,7 @@ class DownloadFailed(ModelError):
 class OutOfMemory(ModelError):
     """The device has too little free memory for this model and picture."""
 
-    hint = "Close other programs, or use a smaller picture."
+    hint = "Close other programs, use a smaller picture, or choose a smaller or a remote model."
 
 
 class ResultInvalid(ModelError):
@@ -92,8 +92,8 @@ class ProviderError(ModelError):
         super().__init__(redacted(message)[:LONGEST], hint=hint)
         self.provider = provider
         self.status = status
-        self.code = code
-        self.request_id = request_id
+        self.code = redacted(code)
+        self.request_id = redacted(request_id)
         self.retry_after = retry_after
         if charged is not None:
             self.charged = charged

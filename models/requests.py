@@ -160,13 +160,15 @@ class ImageEdit(Request[tuple[Image, ...]]):
 @dataclass(frozen=True, eq=False)
 class ImageTextToText(Request[str]):
     """Ask about an image. schema: JSON schema of the answer, which is JSON text that nobody has checked. system: what
-    holds whatever the picture says. call: tells several paid calls of one step apart."""
+    holds whatever the picture says. call: tells several paid calls of one step apart. model: another one of the same
+    service, by the name that it has there."""
 
     image: Image
     prompt: str
     system: str
     schema: dict[str, Any]
     call: str = "1"
+    model: str = ""
 
 
 @dataclass(frozen=True)

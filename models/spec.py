@@ -11,18 +11,25 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from models.errors import InvalidRequest
 from models.requests import Alpha, Image, ImageEdit, Loaded, Request, TextToImage
 
-Where = Literal["local", "replicate", "fal", "google", "openai"]
+Where = Literal["local", "replicate", "fal", "google", "openai", "vertex"]
 Task: TypeAlias = type[Request[Any]]
 SizePolicy: TypeAlias = Literal["preserve", "choose", "both"]
 MOST_SEED = 2**31 - 1  # what every service and library takes
+TITLES = {"replicate": "Replicate", "fal": "fal", "google": "Google", "openai": "OpenAI", "vertex": "Vertex"}
+
+
+def title_of(service: str) -> str:
+    """A service's name as people write it."""
+    return TITLES.get(service, service)
 
 
 @dataclass(frozen=True)
 class Access:
     """How remote services are reached. Google: a key, or a service account's file with project and region (Vertex).
+    vertex_endpoint: a person's own, reached with that account, see `providers.vertex`.
 
-    openai_base_url: a server that speaks OpenAI's protocol; planner: the model that it is asked for. addresses: other
-    servers in the place of a service's own, by its name.
+    openai_base_url: a server that speaks OpenAI's protocol. planner: another model that reads pictures, see `reader`.
+    addresses: other servers in the place of a service's own, by its name.
     """
 
     replicate: SecretStr | None = None
@@ -31,10 +38,18 @@ class Access:
     google_account: Path | None = None
     google_project: str | None = None
     google_region: str | None = None
+    vertex_endpoint: str | None = None
     openai: SecretStr | None = None
     openai_base_url: str | None = None
     planner: str | None = None
     addresses: Mapping[str, str] = field(default_factory=dict)
+
+    def reader(self, service: Where, usual: str) -> str:
+        """The model of a service that reads pictures: `planner`, where it can be one of the service's, or `usual`."""
+        wanted = self.planner or usual
+        if service == "openai" and self.openai_base_url:
+            return wanted
+        return wanted if wanted.startswith("gemini") == (service == "google") else usual
 
 
 @dataclass(frozen=True)
@@ -62,6 +77,14 @@ class Options(BaseModel):
         """How many pictures one call makes at most: so many are paid for."""
         return 1
 
+    def keeps_size(self) -> bool:
+        """Whether what is made of a picture is to have its size: not where a person has chosen another one."""
+        return True
+
+    def pixels(self) -> int | None:
+        """How many pixels a picture has that takes its size from no other, where that is known before."""
+        return None
+
 
 class Seeded(Options):
     """Of a model that makes the same picture from the same seed."""
@@ -75,12 +98,14 @@ class Seeded(Options):
 @dataclass(frozen=True)
 class Limits:
     """What a model takes. prompt: characters, least and most; (0, 0): it reads none. side: px of each side of an image,
-    least and most. pixels: of one image at most. ratio: longer to shorter side at most."""
+    least and most. pixels: of one image at most. ratio: longer to shorter side at most. multiple: of px, what sides had
+    better be, since the model cuts the rest away or squeezes it; not checked."""
 
     prompt: tuple[int, int] = (1, 10_000)
     side: tuple[int, int] = (1, 16384)
     pixels: int = 100_000_000
     ratio: float = 16384.0
+    multiple: int = 1
 
 
 @dataclass(frozen=True)
@@ -89,7 +114,8 @@ class ModelSpec:
 
     The rest is of models that make pictures. size: whether the answer keeps the first image's size, has one that is
     chosen by its options, or either. images: how many it takes, least and most. mask: whether only a part may change.
-    terms: what a person has to agree to before using it, "" if nothing. priced: its name in prices.toml.
+    terms: what a person has to agree to before using it, "" if nothing. priced: its name in prices.toml. trained:
+    whether it learnt from pictures, which what it makes has to say.
     """
 
     id: str
@@ -108,6 +134,7 @@ class ModelSpec:
     limits: Limits = Limits()
     terms: str = ""
     priced: str = ""
+    trained: bool = True
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -119,12 +146,37 @@ class ModelSpec:
         if not isinstance(request, self.tasks):
             answers = " and ".join(task.__name__ for task in self.tasks)
             raise InvalidRequest(f"{self.title} answers {answers}, not {type(request).__name__}.")
-        if isinstance(request, TextToImage | ImageEdit):
-            self._check_prompt(request.prompt)
-            self.chosen(request.options)
-        if isinstance(request, ImageEdit):
-            self._check_images(request.images)
-            self._check_mask(request.mask, request.images)
+        if isinstance(request, TextToImage):
+            self.check_asked(request.prompt, request.options)
+        elif isinstance(request, ImageEdit):
+            count, masked = len(request.images), request.mask is not None
+            self.check_asked(request.prompt, request.options, images=count, masked=masked)
+            for image in request.images:
+                self._check_image(image)
+            if request.mask is not None:
+                self._check_mask(request.mask, request.images[0])
+
+    def check_asked(
+        self, prompt: str, options: Mapping[str, Any], *, images: int = 0, masked: bool = False
+    ) -> None:
+        """The same as far as it can be told without the pictures. images: how many there are."""
+        self._check_prompt(prompt)
+        self.chosen(options)
+        least, most = self.images
+        if not least <= images <= most or (images == 0 and TextToImage not in self.tasks):
+            wanted = f"{least}" if least == most else f"{least} to {most}"
+            noun = "picture" if most == 1 else "pictures"
+            raise InvalidRequest(f"{self.title} takes {wanted if most else 'no'} {noun}, not {images}.")
+        if self.mask == "required" and not masked:
+            raise InvalidRequest(f"{self.title} needs a mask.", hint="Paint over what is to change.")
+        if masked and (self.mask == "none" or not self.keeps_size(options, images=images)):
+            raise InvalidRequest(
+                f"{self.title} takes no mask here.", hint="A mask is of a picture that keeps its size."
+            )
+
+    def keeps_size(self, options: Mapping[str, Any], *, images: int) -> bool:
+        """Whether what is made of so many pictures is to have the size of the first one."""
+        return bool(images) and self.size != "choose" and self.chosen(options).keeps_size()
 
     def chosen(self, options: Mapping[str, Any]) -> Options:
         """The model's own options, checked and with their defaults; InvalidRequest."""
@@ -155,17 +207,10 @@ class ModelSpec:
                 hint="Shorten it.",
             )
 
-    def _check_images(self, images: tuple[Image, ...]) -> None:
-        least, most = self.images
-        least = max(1, least)  # an edit is of something
-        if not least <= len(images) <= most:
-            wanted = f"{least}" if least == most else f"{least} to {most}"
-            noun = "picture" if wanted == "1" else "pictures"
-            raise InvalidRequest(f"{self.title} takes {wanted} {noun}, not {len(images)}.")
-        for image in images:
-            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-                raise InvalidRequest("An image is an array of 8 bits in three colours.")
-            self._check_size(image.shape[1], image.shape[0])
+    def _check_image(self, image: Image) -> None:
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+            raise InvalidRequest("An image is an array of 8 bits in three colours.")
+        self._check_size(image.shape[1], image.shape[0])
 
     def _check_size(self, width: int, height: int) -> None:
         (least, most), size = self.limits.side, f"A picture of {width} x {height} px"
@@ -179,14 +224,8 @@ class ModelSpec:
                 f"{size} is too narrow: {self.title} takes up to {self.limits.ratio:g} to 1."
             )
 
-    def _check_mask(self, mask: Alpha | None, images: tuple[Image, ...]) -> None:
-        if mask is None:
-            if self.mask == "required":
-                raise InvalidRequest(f"{self.title} needs a mask.", hint="Paint over what is to change.")
-            return
-        if self.mask == "none":
-            raise InvalidRequest(f"{self.title} takes no mask.")
-        if mask.shape != images[0].shape[:2]:
+    def _check_mask(self, mask: Alpha, image: Image) -> None:
+        if mask.shape != image.shape[:2]:
             raise InvalidRequest("The mask and the first picture differ in size.")
         if not np.isfinite(mask).all() or mask.min() < 0 or mask.max() > 1:
             raise InvalidRequest("A mask holds values from 0 to 1.")

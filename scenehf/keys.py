@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import SecretStr
 
-from models.redact import conceal
 from models.spec import Access, Where
 from scenehf.settings import Settings
 
@@ -51,7 +50,7 @@ class Keyring:
         with self._turn:
             kept = self._session(session)
             if key:
-                kept.keys[service] = SecretStr(conceal(key))
+                kept.keys[service] = SecretStr(key)  # made known to `redact` by whoever sends it
             else:
                 kept.keys.pop(service, None)
 

@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     cap_run: float = Field(1.0, ge=0)  # US dollars that one job, a day and a month may cost
     cap_day: float = Field(5.0, ge=0)
     cap_month: float = Field(50.0, ge=0)
+    cap_compute: float = Field(2000.0, ge=0)  # megapixels times steps that one job may take of this machine
 
     replicate_api_token: SecretStr | None = Field(None, alias="REPLICATE_API_TOKEN")
     fal_key: SecretStr | None = Field(None, alias="FAL_KEY")
@@ -57,6 +58,7 @@ class Settings(BaseSettings):
     google_application_credentials: Path | None = Field(None, alias="GOOGLE_APPLICATION_CREDENTIALS")
     gcp_project_id: str | None = Field(None, alias="GCP_PROJECT_ID")
     gcp_region: str | None = Field(None, alias="GCP_REGION")
+    vertex_endpoint: str | None = Field(None, alias="VERTEX_ENDPOINT")
     openai_api_key: SecretStr | None = Field(None, alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(None, alias="OPENAI_BASE_URL")
     planner_provider: str | None = Field(None, alias="PLANNER_PROVIDER")
@@ -106,6 +108,7 @@ class Settings(BaseSettings):
             google_account=self.google_application_credentials,
             google_project=self.gcp_project_id,
             google_region=self.gcp_region,
+            vertex_endpoint=self.vertex_endpoint,
             openai=self.openai_api_key,
             openai_base_url=self.openai_base_url,
             planner=self.planner_model,

@@ -184,12 +184,10 @@ def test_too_little_disk_is_told_before_anything_is_made(bare: Checkout):
     assert not (bare.root / ".venv").exists()
 
 
-def test_unknown_verbs_and_verbs_to_come(checkout: Checkout):
+def test_an_unknown_verb_is_refused_at_once(checkout: Checkout):
     told = checkout.run("paint")
     assert told.returncode == 1
     assert told.stderr.splitlines()[-1] == "There is no verb `paint`."
-    told = checkout.run("edit", "photo.png")
-    assert (told.returncode, told.stderr) == (2, "`edit` is not part of this version.\n")
     assert "./launch.sh doctor" in checkout.run("--help").stdout
     assert checkout.calls() == []
 

@@ -19,7 +19,9 @@ class GeminiPlanner:
         self._provider, self._model = provider, model
 
     def __call__(self, request: ImageTextToText, run: Run) -> str:
-        """One paid call of a fraction of a cent; a lost answer is written off."""
+        """One paid call of a fraction of a cent; a lost answer is written off. Raises ModelGone for a model without a
+        known price."""
+        model = request.model or self._model
         config = {
             "system_instruction": request.system,
             "response_mime_type": "application/json",
@@ -27,10 +29,10 @@ class GeminiPlanner:
             "temperature": 0,
         }
         order = Order(
-            self._model,
+            model,
             {"prompt": request.prompt, "config": config},
             {"images": encode(request.image, LONGEST)},
-            price("google", self._model).bound(),
+            price("google", model).bound(),
             call=request.call,
             cheap=True,
         )
@@ -39,5 +41,4 @@ class GeminiPlanner:
 
 def load(host: Host) -> GeminiPlanner:
     """Raises KeyMissing."""
-    wanted = host.access.planner or ""
-    return GeminiPlanner(connect("google", host.access), wanted if wanted.startswith("gemini") else MODEL)
+    return GeminiPlanner(connect("google", host.access), host.access.reader("google", MODEL))

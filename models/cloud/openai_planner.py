@@ -1,11 +1,11 @@
-"""A chat model of OpenAI, or of a server on this machine that speaks its protocol, reads a picture and answers in JSON.
+"""A chat model of OpenAI, or of a server of one's own that speaks its protocol, reads a picture and answers in JSON.
 
-An answer that breaks the schema comes back as it is: whoever asks validates it. Another server is free.
+An answer that breaks the schema comes back as it is: whoever asks validates it. One's own server is free.
 """
 
 from models.providers.connect import connect
 from models.providers.pictures import encode
-from models.providers.prices import price
+from models.providers.prices import reading_bound
 from models.providers.remote import Order, Provider, drive
 from models.requests import ImageTextToText, Run
 from models.spec import Host
@@ -35,7 +35,7 @@ class OpenAIPlanner:
 
 
 def load(host: Host) -> OpenAIPlanner:
-    """Raises KeyMissing, and ModelGone where OpenAI is asked for a model without a known price."""
-    model = host.access.planner or MODEL
-    microusd = 0 if host.access.openai_base_url else price("openai", model).bound()
-    return OpenAIPlanner(connect("openai", host.access), model, microusd)
+    """Raises KeyMissing, and ModelGone where a service is asked for a model without a known price."""
+    model = host.access.reader("openai", MODEL)
+    provider = connect("openai", host.access)
+    return OpenAIPlanner(provider, model, reading_bound("openai", model, host.access))

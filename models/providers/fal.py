@@ -29,7 +29,7 @@ from models.errors import (
     Transient,
 )
 from models.providers.fetch import fetch
-from models.providers.guard import calling, guarded
+from models.providers.guard import calling, guarded, is_among
 from models.providers.remote import Done, Failed, Json, Order, Status, Waiting, json_of, seconds_in
 from models.redact import conceal
 
@@ -85,7 +85,10 @@ class Fal:
         """Put it into the queue."""
         with calling(NAME, SUBMIT, refusal, paid=True):
             handle = self._client.submit(order.model, wire)
-        return {name: str(getattr(handle, name)) for name in HANDLES} | {"model": order.model}, Waiting()
+        handles = {name: str(getattr(handle, name)) for name in HANDLES}
+        if not all(is_among(str(urlsplit(handles[name]).hostname), self._hosts) for name in HANDLES[1:]):
+            raise ValueError("fal named an address that is not its own")
+        return handles | {"model": order.model}, Waiting()
 
     def poll(self, handles: Json) -> Status:
         """How far the request is; its result once it is completed."""

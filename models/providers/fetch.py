@@ -8,6 +8,7 @@ from PIL import Image
 
 from models.errors import ProviderError, RemoteFailed, Transient
 from models.providers.guard import calling, guarded, is_among, is_loopback
+from models.spec import title_of
 
 SECONDS = 120.0
 MOST_BYTES = 64 << 20
@@ -33,9 +34,8 @@ def fetch(url: str, provider: str, hosts: tuple[str, ...], *, seconds: float = S
             if not is_among(target.host, hosts) or (
                 target.scheme != "https" and not is_loopback(target.host)
             ):
-                told = (
-                    f"{provider} sent its result from {target.scheme}://{target.host}, which is not trusted."
-                )
+                place = f"{target.scheme}://{target.host}"
+                told = f"{title_of(provider)} sent its result from {place}, which is not trusted."
                 raise RemoteFailed(told, provider=provider, charged="yes")
             with client.stream("GET", target) as response:
                 if response.status_code in REDIRECTS:
@@ -43,7 +43,9 @@ def fetch(url: str, provider: str, hosts: tuple[str, ...], *, seconds: float = S
                     continue
                 data = _body(response.iter_raw(), response.headers, provider)
             return checked(data, provider)
-    raise RemoteFailed(f"{provider} redirects its result in circles.", provider=provider, charged="yes")
+    raise RemoteFailed(
+        f"{title_of(provider)} redirects its result in circles.", provider=provider, charged="yes"
+    )
 
 
 def checked(data: bytes, provider: str) -> bytes:
@@ -53,14 +55,16 @@ def checked(data: bytes, provider: str) -> bytes:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # we have a limit of our own
             with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
                 if picture.width * picture.height > MOST_PIXELS:
-                    told = f"{provider} sent a picture of {picture.width}x{picture.height}."
+                    told = f"{title_of(provider)} sent a picture of {picture.width}x{picture.height}."
                     raise RemoteFailed(told, provider=provider, charged="yes")
                 picture.load()
     except Image.DecompressionBombError as error:
-        told = f"{provider} sent a picture that is far too large."
+        told = f"{title_of(provider)} sent a picture that is far too large."
         raise RemoteFailed(told, provider=provider, charged="yes") from error
     except (OSError, SyntaxError, ValueError) as error:
-        raise Transient(f"{provider} sent something that is no picture.", provider=provider) from error
+        raise Transient(
+            f"{title_of(provider)} sent something that is no picture.", provider=provider
+        ) from error
     return data
 
 
@@ -78,16 +82,16 @@ def _body(chunks: Iterator[bytes], headers: Mapping[str, str], provider: str) ->
     for chunk in chunks:
         body += chunk
         if len(body) > MOST_BYTES:
-            told = f"{provider} sent a result of more than {MOST_BYTES >> 20} MB."
+            told = f"{title_of(provider)} sent a result of more than {MOST_BYTES >> 20} MB."
             raise RemoteFailed(told, provider=provider, charged="yes")
     announced = headers.get("content-length", "")
     if announced.isdigit() and int(announced) != len(body):
-        raise Transient(f"{provider} sent {len(body)} of {announced} bytes.", provider=provider)
+        raise Transient(f"{title_of(provider)} sent {len(body)} of {announced} bytes.", provider=provider)
     return bytes(body)
 
 
 def _refusal(provider: str, status: int, _: Mapping[str, str], __: bytes) -> ProviderError:
     if status in GONE:
-        told = f"{provider} no longer has the result (HTTP {status})."
+        told = f"{title_of(provider)} no longer has the result (HTTP {status})."
         return RemoteFailed(told, provider=provider, status=status, charged="yes")
-    return Transient(f"{provider} answered {status}.", provider=provider, status=status)
+    return Transient(f"{title_of(provider)} answered {status}.", provider=provider, status=status)

@@ -31,7 +31,8 @@ from models.providers.remote import Done, Failed, Json, Order, Status, json_of, 
 from models.redact import conceal
 
 NAME = "google"
-HOSTS = ("generativelanguage.googleapis.com", "aiplatform.googleapis.com", ".aiplatform.googleapis.com")
+API = "https://generativelanguage.googleapis.com"
+WIDE = ("us", "eu")  # regions of Vertex that span several
 SECONDS = 240.0
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 STATUSES = {401: KeyRefused, 403: KeyRefused, 404: ModelGone, 410: ModelGone, 429: RateLimited}
@@ -61,27 +62,30 @@ class Google:
         from google.genai import types
 
         self._types: ModuleType = types
-        hosts = HOSTS if base_url is None else (httpx.URL(base_url).host,)
+        # Everything is said explicitly: what is left out, the SDK would take from the environment.
+        address = base_url or (API if key is not None else vertex_address(region or "global"))
         options = types.HttpOptions(
-            base_url=base_url,
-            httpx_client=httpx.Client(transport=guarded(httpx, hosts)),
+            base_url=address,
+            httpx_client=httpx.Client(transport=guarded(httpx, (httpx.URL(address).host,))),
             api_version="v1beta1" if key is None else "v1beta",
         )
-        # Everything is said explicitly: what is left out, the SDK would take from the environment.
+        self._account = None if key is not None else account(credentials)
         if key is not None:
             secret = conceal(key.get_secret_value())
             self._client = genai.Client(vertexai=False, api_key=secret, http_options=options)
         else:
             self._client = genai.Client(
                 vertexai=True,
-                credentials=_account(credentials),
+                credentials=self._account,
                 project=project,
                 location=region or "global",
                 http_options=options,
             )
 
     def upload(self, order: Order) -> Json:
-        """Pictures travel inside the request."""
+        """Pictures travel inside the request. A service account's token is fetched here, where nothing is paid yet."""
+        if self._account is not None:
+            renew(self._account, NAME)
         files = order.files.get("images", [])
         return {**order.inputs, "images": [files] if isinstance(files, bytes) else list(files)}
 
@@ -110,6 +114,15 @@ class Google:
     def fetch(self, url: str) -> bytes:
         """Results come as data."""
         return base64.b64decode(url.partition(",")[2])
+
+
+def vertex_address(region: str) -> str:
+    """Where Vertex answers for a region."""
+    if region == "global":
+        return "https://aiplatform.googleapis.com"
+    if region in WIDE:
+        return f"https://aiplatform.{region}.rep.googleapis.com"
+    return f"https://{region}-aiplatform.googleapis.com"
 
 
 def refusal_of(model: str) -> Any:
@@ -179,7 +192,7 @@ def _name(value: Any) -> str:
     return str(getattr(value, "value", value) or "")
 
 
-def _account(file: Path | None) -> Any:
+def account(file: Path | None) -> Any:
     """The credentials of a service account, read here and given to the SDK."""
     from google.oauth2 import service_account
 
@@ -188,3 +201,20 @@ def _account(file: Path | None) -> Any:
     except (OSError, ValueError) as error:
         told = f"The service account's file {file} cannot be used ({type(error).__name__})."
         raise KeyRefused(told, provider=NAME) from error
+
+
+def renew(account: Any, provider: str) -> None:
+    """See to it that a service account has a token that is still good. Raises KeyRefused, Transient."""
+    from google.auth.exceptions import RefreshError, TransportError
+    from google.auth.transport.requests import Request
+
+    if account.valid:
+        return
+    try:
+        account.refresh(Request())
+    except (TransportError, TypeError, KeyError, ValueError) as error:  # the last three: an unreadable answer
+        told = f"Google did not answer about the service account ({type(error).__name__})."
+        raise Transient(told, provider=provider) from error
+    except RefreshError as error:
+        told = f"Google does not accept the service account ({error.args[0] if error.args else 'no reason'})."
+        raise (Transient if error.retryable else KeyRefused)(told, provider=provider) from error

@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cache
 from types import ModuleType, TracebackType
 from typing import Any, Self, TypeAlias
 
 from models.errors import ProviderError, Transient, Uncertain
 from models.providers.hurry import HurriedBackend
+from models.spec import title_of
 
 Refusal: TypeAlias = Callable[[int, Mapping[str, str], bytes], ProviderError]
 
@@ -37,6 +39,11 @@ class Call:
     refusal: Refusal
     sent: bool = False
     headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """The service's name as people write it."""
+        return title_of(self.provider)
 
     @property
     def left(self) -> float:
@@ -100,7 +107,7 @@ class Guard:
             return self._inner.handle_request(request)
         except (library.ConnectError, library.ConnectTimeout, library.PoolTimeout) as error:
             call.sent = call.sent and not paid  # it never left
-            told = f"{call.provider} could not be reached ({type(error).__name__})."
+            told = f"{call.title} could not be reached ({type(error).__name__})."
             raise Transient(told, provider=call.provider) from error
         except library.TransportError as error:
             raise _lost(call, type(error).__name__) from error
@@ -121,7 +128,7 @@ class Guard:
             response.close()
         error = call.refusal(status, call.headers, body)
         if call.paid and (status < 400 or status >= 500 or status in OPEN_ENDED):
-            told = f"{call.provider} answered {status}: {error.args[0]}"
+            told = f"{call.title} answered {status}: {error.args[0]}"
             raise Uncertain(told, provider=call.provider, status=status, request_id=error.request_id)
         raise error
 
@@ -145,10 +152,16 @@ def guarded(library: ModuleType, hosts: tuple[str, ...]) -> Any:
 
 def _transport(library: ModuleType) -> Any:
     """The library's own, on sockets that keep the deadline. A test holds it to the private names this takes."""
-    transport = library.HTTPTransport(retries=0)
+    transport = library.HTTPTransport(retries=0, verify=_trusted(library))
     pool = transport._pool
     pool._network_backend = HurriedBackend(pool._network_backend, _hurry)
     return transport
+
+
+@cache
+def _trusted(library: ModuleType) -> Any:
+    """The certificates of the world, read once: it takes longer than many an answer."""
+    return library.create_ssl_context()
 
 
 def _hurry() -> None:
@@ -191,4 +204,4 @@ def is_loopback(host: str) -> bool:
 
 def _lost(call: Call, reason: str) -> ProviderError:
     kind = Uncertain if call.paid else Transient
-    return kind(f"The connection to {call.provider} was lost ({reason}).", provider=call.provider)
+    return kind(f"The connection to {call.title} was lost ({reason}).", provider=call.provider)

@@ -20,8 +20,9 @@ from models.errors import (
     Uncertain,
 )
 from models.providers.fetch import mime
-from models.redact import redacted
+from models.redact import hidden, redacted
 from models.requests import Bill, Payer, Run
+from models.spec import title_of
 
 ATTEMPTS = 3
 LOOKS = 8  # attempts at a poll or a download: they are free, and the result is paid for
@@ -30,6 +31,7 @@ LONGEST_PAUSE = 60.0  # seconds; a service that names more is not waited for
 POLL_FIRST, POLL_SLOWEST = 0.5, 5.0  # seconds between two looks
 PATIENCE = 1800.0  # seconds until a call that is still running is left for a later run
 CANCEL_LOOKS = 4
+WRITTEN_OFF = "It counts as spent. Try again when you like."
 TICK = 0.1  # seconds between two looks at the cancel flag
 
 Answer = TypeVar("Answer")
@@ -119,6 +121,7 @@ def drive(provider: Provider, order: Order, run: Run) -> list[bytes]:
     except Uncertain as error:
         if order.cheap:
             run.move(bill.id, "settled", remote={"error": _words(error)})
+            error.hint = WRITTEN_OFF
         raise
 
 
@@ -139,7 +142,7 @@ def _drive(provider: Provider, order: Order, bill: Bill, run: Payer) -> list[byt
 def _send(provider: Provider, order: Order, bill: Bill, run: Payer) -> Bill:
     """From `reserved` to `submitted`, or as far as an answer that holds the results goes."""
     try:
-        run.log(f"Sending to {provider.name}")
+        run.log(f"Sending to {title_of(provider.name)}")
         wire = patiently(lambda: provider.upload(order), run)
         run.check()
     except BaseException as error:
@@ -159,7 +162,7 @@ def _send(provider: Provider, order: Order, bill: Bill, run: Payer) -> Bill:
         raise
     if isinstance(status, Done) and status.blobs:  # so that they are not lost, whatever happens now
         _keep(bill, status.blobs, run)
-    bill = run.move(bill.id, "submitted", remote={"handles": handles})
+    bill = run.move(bill.id, "submitted", remote={"handles": _told(handles)})
     return bill if isinstance(status, Waiting) else _finish(order, bill, status, run)
 
 
@@ -184,7 +187,9 @@ class _Door:
             if isinstance(ours, Uncertain):
                 raise ours from error
             told = (
-                str(ours.args[0]) if ours else f"{name} sent an unreadable answer ({type(error).__name__})."
+                str(ours.args[0])
+                if ours
+                else f"{title_of(name)} sent an unreadable answer ({type(error).__name__})."
             )
             raise Uncertain(told, provider=name, status=ours.status if ours else None) from error
 
@@ -204,14 +209,14 @@ def _look_up(provider: Provider, bill: Bill, run: Payer, error: Uncertain | None
     except ProviderError:
         handles = None
     if handles is not None:
-        run.log(f"{provider.name} has the call whose answer was lost; going on with it")
+        run.log(f"{title_of(provider.name)} has the call whose answer was lost; going on with it")
         if bill.state == "uncertain":
-            return run.note(bill.id, {"handles": handles})
-        return run.move(bill.id, "submitted", remote={"handles": handles})
+            return run.note(bill.id, {"handles": _told(handles)})
+        return run.move(bill.id, "submitted", remote={"handles": _told(handles)})
     if bill.state == "submitting":
         run.move(bill.id, "uncertain")
     raise error or Uncertain(
-        f"A call to {provider.name} was interrupted, and nobody knows whether it was taken on.",
+        f"A call to {title_of(provider.name)} was interrupted, and nobody knows whether it was taken on.",
         provider=provider.name,
     )
 
@@ -222,7 +227,7 @@ def _wait(provider: Provider, order: Order, bill: Bill, run: Payer) -> Bill:
     try:
         while isinstance(status := patiently(lambda: provider.poll(handles), run, LOOKS), Waiting):
             if time.monotonic() > until:
-                told = f"{provider.name} still works on it."
+                told = f"{title_of(provider.name)} still works on it."
                 raise Transient(
                     told, provider=provider.name, charged="unknown", hint="Run it again to go on."
                 )
@@ -247,7 +252,7 @@ def _finish(order: Order, bill: Bill, status: Done | Failed, run: Payer) -> Bill
     cost, basis = status.microusd, status.basis
     if cost is None and order.each is not None:
         cost, basis = order.each * (len(status.urls) or len(status.blobs)), "results"
-    result = {"urls": list(status.urls), "cost": cost, "basis": basis}
+    result = _told({"urls": list(status.urls), "cost": cost, "basis": basis})
     if bill.state == "uncertain":
         return run.note(bill.id, result)
     return run.move(bill.id, "remote_done", remote=result)
@@ -340,6 +345,12 @@ def brief(value: Any) -> Any:
         data = value if isinstance(value, bytes) else value.encode()
         return f"sha256:{hashlib.sha256(data).hexdigest()}"
     return value
+
+
+def _told(answer: Json) -> Json:
+    """What a service answered, as the ledger keeps it: should it hold our key, it does not."""
+    told: Json = json.loads(hidden(json.dumps(answer)))
+    return told
 
 
 def json_of(body: bytes) -> Any:

@@ -68,12 +68,12 @@ class Replicate:
         return wire
 
     def submit(self, order: Order, wire: Json) -> tuple[Json, Status]:
-        """Create the prediction."""
+        """Create the prediction. What Replicate does not run itself is called by its version: owner/name:version."""
+        model, _, version = order.model.partition(":")
+        path = "/v1/predictions" if version else f"/v1/models/{model}/predictions"
+        body = {"version": version, "input": wire} if version else {"input": wire}
         with calling(NAME, SUBMIT, refusal, paid=True):
-            # Through the model's own address: the other one drops what it does not know.
-            made = self._client._request(
-                "POST", f"/v1/models/{order.model}/predictions", json={"input": wire}
-            )
+            made = self._client._request("POST", path, json=body)  # its `create` drops what it does not know
             return {"id": str(made.json()["id"])}, Waiting()
 
     def poll(self, handles: Json) -> Status:

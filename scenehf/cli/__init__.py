@@ -19,16 +19,12 @@ from models.redact import Redacting
 from scenehf.errors import BadPicture, NotPossible, SceneError
 from scenehf.settings import BadSettings, Settings, load
 
-VERBS = ("layers", "gaze", "jobs", "models", "doctor")
-LATER = ("edit",)
+VERBS = ("layers", "edit", "convert", "gaze", "jobs", "models", "doctor")
 INTERRUPTED = 130  # what a shell expects after Ctrl+C
 
 
 def main(argv: Sequence[str]) -> int:
     """Run one verb; every failure that a person can cure is one sentence on stderr."""
-    if argv and argv[0] in LATER:
-        print(f"`{argv[0]}` is not part of this version.", file=sys.stderr)
-        return 2
     flags, rest = _everywhere().parse_known_args(argv)
     args = _verbs(rest).parse_args(rest)
     try:

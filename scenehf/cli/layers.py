@@ -16,7 +16,7 @@ from scenehf.pixels import open_image
 from scenehf.settings import Settings
 from scenehf.worker import build
 from scenehf.workflows import actions
-from scenehf.workflows.estimate import usd_of, usd_of_plan
+from scenehf.workflows.estimate import model_of_plan, usd_of, usd_of_plan
 from scenehf.workflows.extract import EXPORT, ExportOrder, Params
 from scenehf.workflows.making import asset_name
 
@@ -70,7 +70,12 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 def _ask_for_consent(planner: str, engine: str, settings: Settings) -> None:
     """Refuse what costs money with its price, so that agreeing is a deliberate act."""
-    reading, layer = usd_of_plan(planner, settings), usd_of(engine, "extract")
+    reading, layer = usd_of_plan(planner, settings.access()), usd_of(engine, "extract")
+    if reading is None:
+        model = model_of_plan(planner, settings.access())
+        raise NotPossible(
+            f"No price is known for {model}: choose another one, or add it to models/prices.toml."
+        )
     if reading or layer:
         raise NotPossible(
             f"Reading the photo may cost ${reading:.2f} and each layer ${layer:.2f}; this run stops at"

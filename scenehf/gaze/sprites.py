@@ -5,21 +5,18 @@ The cells live on the sheets from the start: 900 cells of 512 px are 700 MB, and
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from io import BytesIO
-from threading import Lock
 
 import numpy as np
-from PIL import Image as Pictures
 
 from models.requests import Image, Run
 from scenehf.gaze import grid
 from scenehf.gaze.grid import Cell
+from scenehf.gaze.webp import encode
 
-QUALITY, METHOD = 80, 0  # WebP; method 4 takes 14 times as long for 8 % fewer bytes
 LONGEST_SIDE = 16383  # px, of any WebP
 LONGEST_MOBILE_SIDE = 4096  # px, of textures and canvases on phones
 NOTHING = np.zeros((1, 1, 3), np.uint8)
-ENCODERS = 2  # threads; Pillow lets go of Python's lock while it encodes
+ENCODERS = 2  # threads; libwebp is called without Python's lock
 
 
 def largest_cell(side: int) -> int:
@@ -102,34 +99,21 @@ class Atlas(Mapping[Cell, Image]):
         return sheet
 
 
-def encode(image: Image) -> bytes:
-    """One sheet or cell as WebP."""
-    return _webp(Pictures.fromarray(image))
-
-
-def _webp(picture: Pictures.Image) -> bytes:
-    file = BytesIO()
-    picture.save(file, "WEBP", quality=QUALITY, method=METHOD)
-    return file.getvalue()
-
-
 def encoded(atlas: Atlas, mobile: int, run: Run, *, release: bool = False) -> Iterator[tuple[str, bytes]]:
     """(file name, bytes) of all eight sheets, as they are done; progress counts them. Needs every cell.
 
     release: give the memory of each sheet back as soon as it is encoded; the atlas is empty afterwards.
     """
-    copying = Lock()  # the copy that Pillow takes is a third larger than the sheet: one at a time
     done = 0
 
     def small(number: int) -> bytes:
         return encode(atlas.smaller(mobile, number))
 
     def large(number: int) -> bytes:
-        with copying:
-            picture = Pictures.fromarray(sheets[number])
-            if release:
-                sheets[number] = NOTHING
-        return _webp(picture)
+        sheet = sheets[number]
+        if release:
+            sheets[number] = NOTHING
+        return encode(sheet)
 
     with ThreadPoolExecutor(ENCODERS) as pool:
         for work, suffix in ((small, f"_{grid.MOBILE}"), (large, "")):

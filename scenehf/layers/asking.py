@@ -2,6 +2,7 @@
 be more than the text and the place of a step.
 """
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -49,13 +50,14 @@ class _Answer(_Strict):
     objects: Annotated[list[_Object], Field(max_length=MAX_EXTRACTIONS)]
 
 
-def ask(model: str, image: Image, pool: Pool, run: Run) -> Plan:
-    """A valid plan from one answer, or after one round of repair. Raises `ModelError`."""
+def ask(planner: str, image: Image, pool: Pool, run: Run, model: str = "") -> Plan:
+    """A valid plan from one answer, or after one round of repair. planner: in the catalog; model: which one of its
+    service's, where it is not the usual one. Raises `ModelError`."""
     prompt, problem = PROMPT, ""
     for turn in ("plan", "repair"):
         run.progress(0.1 if turn == "plan" else 0.6, "Reading the picture")
         try:
-            return _plan(_answer(model, image, prompt, turn, pool, run))
+            return _plan(_answer(planner, _request(image, prompt, turn, model), pool, run))
         except ValueError as error:  # pydantic's errors are ValueErrors too
             problem = _why(error)
             run.log(f"The planner's answer could not be used: {problem}.")
@@ -63,18 +65,19 @@ def ask(model: str, image: Image, pool: Pool, run: Run) -> Plan:
     raise NoPlan(f"The planner's answers could not be used: {problem}.")
 
 
-def _answer(model: str, image: Image, prompt: str, turn: str, pool: Pool, run: Run) -> str:
+def _answer(planner: str, request: ImageTextToText, pool: Pool, run: Run) -> str:
     """The model's words. A lost answer is asked for again: it was written off, within the caps."""
-    for attempt in range(1, ATTEMPTS):
+    calls = [replace(request, call=f"{request.call}{attempt + 1}") for attempt in range(ATTEMPTS)]
+    for call in calls[:-1]:
         try:
-            return pool(model, _request(image, prompt, f"{turn}{attempt}"), run)
+            return pool(planner, call, run)
         except (Transient, Uncertain) as error:
             run.log(f"{error.args[0]} Asking again.")
-    return pool(model, _request(image, prompt, f"{turn}{ATTEMPTS}"), run)
+    return pool(planner, calls[-1], run)
 
 
-def _request(image: Image, prompt: str, call: str) -> ImageTextToText:
-    return ImageTextToText(image, prompt, SYSTEM, _Answer.model_json_schema(), call)
+def _request(image: Image, prompt: str, turn: str, model: str) -> ImageTextToText:
+    return ImageTextToText(image, prompt, SYSTEM, _Answer.model_json_schema(), turn, model)
 
 
 def _plan(text: str) -> Plan:

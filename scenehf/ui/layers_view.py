@@ -7,14 +7,14 @@ from typing import Any
 from jobs.job import OPEN_BILLS, Asset, Bill, Job, Step
 from jobs.ledger import DOLLAR
 from jobs.store import Store
-from models.providers.connect import SERVICES
+from models.spec import title_of
 from scenehf.layers.engines import ENGINES
 from scenehf.layers.plan import ExtractStep, Plan, PlateStep
 from scenehf.pixels import slug
 from scenehf.ui.choices import spending
 from scenehf.ui.images import SIDES, png_size, url_of
 from scenehf.workflows import actions
-from scenehf.workflows.estimate import seconds_to_go, usd_of, usd_to_go, usd_to_redo
+from scenehf.workflows.estimate import seconds_to_go, usd_if_accepted, usd_of, usd_to_go, usd_to_redo
 from scenehf.workflows.extract import EXPORT, PLAN, SCENE, ExportOrder
 from scenehf.workflows.making import FINISHED, SOURCE, asset_name
 
@@ -54,6 +54,7 @@ def describe(store: Store, job: Job) -> Json:
             "title": engine.title,
             "inputs": engine.retries_with,
             "plate": usd_of(params.engine, "plate"),
+            "billed": engine.billed,
         },
         "estimate": None
         if plan is None or seconds is None
@@ -99,22 +100,24 @@ def _card(
         return card
     checks = [check for check in step.result.get("checks", []) if check["verdict"] != "pass"]
     made = next(made for made in card["attempts"] if made["attempt"] == step.attempt)
-    shown = {kind: made[kind] for kind in ("seconds", "thumb", "layer", "mask", "whole") if kind in made}
+    kinds = ("seconds", "thumb", "layer", "mask", "whole", "painted")
+    shown = {kind: made[kind] for kind in kinds if kind in made}
     return card | shown | {"error": step.error, "checks": checks}
 
 
 def _add_prices(cards: list[Json], plan: Plan, chosen: dict[str, Step], engine: str) -> None:
-    """usd: the most that doing the step again costs, with what is built on it; usd_after: without the step itself."""
+    """usd: the most that doing the step again costs, with what is built on it; usd_after: without the step itself;
+    usd_accept: the most that going on costs once it is accepted."""
     for card in cards:
         card["usd"] = usd_to_redo(plan, chosen, engine, card["key"])
         card["usd_after"] = round(card["usd"] - usd_of(engine, card["action"]), 6)
+        card["usd_accept"] = usd_if_accepted(plan, chosen, engine, card["key"])
 
 
 def _payment(bill: Bill) -> Json:
     """A paid call that is not over. lost: nobody knows whether the service took it on."""
-    titles = {str(service.id): service.title for service in SERVICES.values()}
     return {
-        "service": titles.get(bill.provider, bill.provider),
+        "service": title_of(bill.provider),
         "usd": bill.counted / DOLLAR,
         "lost": bill.state in ("submitting", "uncertain"),
     }
@@ -185,6 +188,9 @@ class _Pictures:
             found["layer"] = {place: step.result[place] for place in ("x", "y", "width", "height")} | cut
         if mask := self.find(step.key, step.attempt, "alpha.png"):
             found["mask"] = mask
+        if painted := self.find(step.key, step.attempt, "painted.png", save=f"{name} painted"):
+            by = ENGINES[step.params["engine"]].title
+            found["painted"] = painted | {"share": step.result["painted"], "by": by}
         if whole := self.find(step.key, step.attempt, "composite.png" if step.key == SCENE else "plate.png"):
             found["whole"] = whole
         return found

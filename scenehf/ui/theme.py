@@ -8,7 +8,7 @@ import gradio as gr
 STATIC = Path(__file__).parent / "static"
 STYLE_SHEETS = (
     "shell.css", "start.css", "layers.css", "stage.css", "marks.css", "tray.css", "steps.css", "card.css", "export.css",
-    "history.css", "gaze.css",
+    "history.css", "gaze.css", "edit.css", "edit_models.css", "edit_form.css", "edit_results.css",
 )  # fmt: skip
 
 _SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")

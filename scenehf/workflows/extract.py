@@ -131,6 +131,8 @@ class _Extraction:
         others = [other for other in plan.extractions if other.id not in gone | {step.id}]
         around = {"avoid": [other.box for other in others if other.box], "coverage": step.checks.coverage}
         front = self._alphas([other.id for other in others if other.z > step.z])
+        if files["image"] != (source := self._path(SOURCE)):
+            front["source"] = source
         return Task(step.id, step.name, "layers.extract", params, files, (around, front))
 
     def _scene(self, plan: Plan) -> Task:
@@ -160,6 +162,8 @@ class _Extraction:
             clean, faithful = (step.key, step.attempt, "cut.png"), (SCENE, scene.attempt, f"{step.key}.png")
             name = asset_name(*(clean if order.edges == "clean" else faithful))
             files[f"layer:{layer['id']}"] = self._path(name)
+            if "painted" in step.result:
+                files[f"painted:{step.key}"] = self._path(asset_name(step.key, step.attempt, "painted.png"))
         params = {"formats": order.formats, "layers": layers, "documents": self._documents(plan)}
         return Task(EXPORT, "Export", "layers.export", params, files)
 
@@ -200,8 +204,11 @@ class _Extraction:
         if task.unit == "layers.plan":
             is_cloud = PLANNERS[task.params["planner"]].where != "local"
         else:
-            steps = ("layers.extract", "layers.plate")
-            is_cloud = ENGINES[self._params.engine].where == "cloud" and task.unit in steps
+            engine = ENGINES[self._params.engine]
+            # Some services only cut; what lies behind is then filled here.
+            plates = engine.service is None or "plate" in engine.prices
+            asks = task.unit == "layers.extract" or (task.unit == "layers.plate" and plates)
+            is_cloud = engine.where == "cloud" and asks
         return self._units_here[task.unit] if is_cloud else None
 
 
@@ -212,7 +219,7 @@ def report_of(plan: Plan, chosen: dict[str, Attempt]) -> dict[str, Any]:
         attempt = chosen.get(step.id)
         if attempt is None or attempt.started is None or attempt.ended is None:
             continue
-        figures = {name: attempt.result.get(name) for name in ("coverage", "confidence", "hole")}
+        figures = {name: attempt.result.get(name) for name in ("coverage", "confidence", "hole", "painted")}
         steps.append(
             {
                 "id": step.id,

@@ -48,8 +48,10 @@ class LayerUnits:
         return {"plan": proposal.model_dump(mode="json")}, {}
 
     def extract(self, params: dict[str, Any], files: Files, run: Run) -> Reply:
-        """params: engine, box, points, prompt, redo, avoid, coverage (boxes and points in 0..1). Blobs: alpha.png
-        (whole canvas), cut.png (RGBA in clean colours, trimmed; its place in data x, y), thumb.png."""
+        """params: engine, box, points, prompt, redo, avoid, coverage (boxes and points in 0..1). files: source, where
+        the picture is a plate. Blobs: alpha.png (whole canvas), cut.png (RGBA in clean colours, trimmed; its place in
+        data x, y), thumb.png, and painted.png (whole canvas, white where the layer is not of the photo) with its share
+        of the layer in data, if there is any."""
         image = _picture(files["image"])
         task = _task(params, image, files)
         engine = self._engine(params["engine"])
@@ -62,7 +64,9 @@ class LayerUnits:
         if worst(checks) == "fail" and not cut.alpha.any():
             return _verdict(checks), {}
         run.progress(0.85, "Cleaning its colours")
-        return _described(cut, image, checks, run)
+        data, blobs = _described(cut, image, checks, run)
+        more, mask = _painted(cut.alpha, image, files.get("source"))
+        return data | more, blobs | mask
 
     def plate(self, params: dict[str, Any], files: Files, run: Run) -> Reply:
         """params: engine, prompt. Blobs: plate.png, thumb.png."""
@@ -139,6 +143,17 @@ def _described(cut: Cut, image: Image, checks: Sequence[Check], run: Run) -> Rep
     data |= {"coverage": float(cut.alpha.mean()), "confidence": cut.confidence}
     blobs = {"alpha.png": encode_png(opacity), "cut.png": encode_png(layer), "thumb.png": _thumb(layer)}
     return data, blobs
+
+
+def _painted(alpha: Alpha, plate: Image, source: Path | None) -> Reply:
+    """Which part of a layer was painted behind what stood before it, and is no part of the photo."""
+    if source is None:
+        return {}, {}
+    invented = (plate != _picture(source)).any(axis=2) & (alpha > 0)
+    if not invented.any():
+        return {}, {}
+    share = float(alpha[invented].sum() / alpha.sum())
+    return {"painted": share}, {"painted.png": encode_png(invented.astype(np.uint8) * 255)}
 
 
 def _verdict(checks: Sequence[Check]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from jobs.ledger import Caps, dollars
 from jobs.paying import Paying
 from models.errors import ModelError
 from models.requests import Run
+from models.spec import title_of
 from scenehf.pixels import encode_png, thumbnail
 from scenehf.scene import Pixels
 
@@ -128,7 +129,7 @@ class Maker:
         for bill in store.bills(job_id, step, OPEN_BILLS):
             if f"/{key}:" not in bill.key:
                 raise Paused(
-                    f"{chosen.name}: an earlier call to {bill.provider} is still open. {_what_is_known(bill)}"
+                    f"{chosen.name}: an earlier call to {title_of(bill.provider)} is still open. {_what_is_known(bill)}"
                 )
         self.chosen[step] = store.move_step(job_id, step, chosen.attempt, "pending")
 

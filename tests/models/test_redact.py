@@ -5,6 +5,7 @@ import logging
 
 import pytest
 
+from models import redact
 from models.errors import ProviderError
 from models.redact import MASK, Redacting, conceal, redacted
 
@@ -24,6 +25,15 @@ def test_keys_and_what_looks_like_one_are_hidden(text: str):
     found = redacted(f"before {text} after")
     assert found.startswith("before ") and found.endswith(" after") and MASK in found
     assert text not in found
+
+
+def test_no_number_of_visitors_makes_redaction_slow_or_forgetful():
+    for number in range(3 * redact.MOST):
+        conceal(f"visitor-{number}")
+        if number % 100 == 0:
+            conceal(CANARY)  # as whoever uses a key does
+    assert len(redact._known) <= redact.MOST
+    assert redacted(f"visitor-{number} {CANARY}") == f"{MASK} {MASK}"
 
 
 def test_words_stay():

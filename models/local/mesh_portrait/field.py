@@ -22,7 +22,10 @@ SHOULDERS = (-0.25, 0.12)  # face heights below the chin between which that begi
 BORDER = 0.06  # of the longer side: the least way in which motion fades towards a border
 SLOPE = 3.0  # or this many times the motion, so that nothing folds there
 CUT_OFF = 0.5  # alpha at a border: the person goes on beyond it
-INVERSIONS = 6  # fixed-point steps; they settle slowest where the surface is squeezed most
+INVERSIONS = (
+    6,
+    2,
+)  # fixed-point steps on half the grid and on the whole; they settle slowest where most is squeezed
 
 
 @dataclass(frozen=True)
@@ -101,8 +104,7 @@ class Motion:
         near = head.focal / (head.focal + self._surface[2])
         self._flat = np.ascontiguousarray((self._surface[:2] * near).T, np.float32)
         self._step = np.array([width / GRID, height / GRID], np.float32)
-        i = np.arange(GRID, dtype=np.float32)
-        self._cells = np.dstack(np.meshgrid(i, i))
+        self._cells, self._half_cells = _places(GRID), _places(GRID // 2)
         self._lift = np.zeros_like(head.x)
         for lid in lids:
             bump = np.exp(-(((head.x - lid.x) / lid.across) ** 2) - ((head.y - lid.y) / lid.along) ** 2)
@@ -137,11 +139,10 @@ class Motion:
         import cv2
 
         moved = self.forward(pose) / self._step  # in cells of the grid
-        back = moved
-        for _ in range(INVERSIONS):
-            origin = cv2.subtract(self._cells, back)
-            back = cv2.remap(moved, origin, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return np.asarray(back * self._step, np.float32)
+        half = cv2.resize(moved, (GRID // 2, GRID // 2), interpolation=cv2.INTER_AREA) / 2
+        rough = _inverted(half, half, self._half_cells, INVERSIONS[0])
+        back = 2 * cv2.resize(rough, (GRID, GRID), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(_inverted(moved, back, self._cells, INVERSIONS[1]) * self._step, np.float32)
 
     def origin(self, back: Floats) -> Floats:
         """Where the field reads, in cells of the grid."""
@@ -153,6 +154,22 @@ class Motion:
         dxdy, dxdx = np.gradient(moved[..., 0], self._step[1], self._step[0])
         dydy, dydx = np.gradient(moved[..., 1], self._step[1], self._step[0])
         return float(((1 + dxdx) * (1 + dydy) - dxdy * dydx).min())
+
+
+def _places(side: int) -> Floats:
+    """float32 (side, side, 2): x and y of every place of a grid."""
+    i = np.arange(side, dtype=np.float32)
+    return np.dstack(np.meshgrid(i, i))
+
+
+def _inverted(moved: Floats, back: Floats, places: Floats, steps: int) -> Floats:
+    """A field closer to the inverse of `moved` than `back` is, in cells of their grid."""
+    import cv2
+
+    for _ in range(steps):
+        origin = cv2.subtract(places, back)
+        back = cv2.remap(moved, origin, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return back
 
 
 def _about_x(pitch: float) -> NDArray[np.float64]:

@@ -4,6 +4,8 @@ A redraw is only a guide. The layer's pixels are the photo's own; the redraw say
 the photo finds alpha. Of a plate only the hole is taken from the redraw.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from models.errors import ResultInvalid
@@ -69,7 +71,7 @@ class GoogleEngine:
         if task.base is None:
             return cut
         inside = np.where(task.base > 0.02, cut.alpha, 0).astype(np.float32)
-        return Cut(inside, cut.confidence, cut.review_below)
+        return replace(cut, alpha=inside)
 
     def _matted(self, task: ExtractTask, mask: Mask, confidence: float, run: Run) -> Cut:
         """Alpha around the guide's edge, found in the photo; strokes and layers in front have the last word."""
@@ -79,13 +81,13 @@ class GoogleEngine:
         if task.keep is not None:
             mask = mask | task.keep
         if not mask.any():
-            return Cut(np.zeros(mask.shape, np.float32), 0.0, REVIEW_BELOW)
+            return Cut(np.zeros(mask.shape, np.float32), 0.0, REVIEW_BELOW, "likeness")
         unknown = trimap(mask)
         for pixels, value in ((task.keep, 1.0), (task.drop, 0.0), (task.taken, 0.0)):
             if pixels is not None:
                 unknown[pixels] = value
         alpha: Alpha = self._pool("closed-form", Matting(task.image, unknown), run)
-        return Cut(alpha, confidence, REVIEW_BELOW)
+        return Cut(alpha, confidence, REVIEW_BELOW, "likeness")
 
 
 def guided(redraw: Image, part: Image) -> tuple[Mask, float]:

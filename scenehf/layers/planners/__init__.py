@@ -15,13 +15,15 @@ Propose = Callable[[Image, Pool, Run], Plan]
 @dataclass(frozen=True)
 class PlannerSpec:
     """A planner not yet loaded. where: "local" reads the picture in the worker process, a service's name means that it
-    is asked, for money, from the runner's thread. model: what it asks, in the price list."""
+    is asked, for money, from the runner's thread. model: what it asks, in the price list. fixed: no other model can be
+    set in its place."""
 
     id: str
     title: str
     where: Where
     propose: Propose
     model: str = ""
+    fixed: bool = False
 
 
 def _planner(name: str) -> Propose:
@@ -37,7 +39,15 @@ PLANNERS: dict[str, PlannerSpec] = {
     spec.id: spec
     for spec in (
         PlannerSpec(OFFLINE, "This computer", "local", _planner("offline")),
-        PlannerSpec("gemini", "Gemini", "google", _planner("gemini"), "gemini-3.8-flash"),
-        PlannerSpec("openai", "OpenAI or a local server", "openai", _planner("openai"), "gpt-6-luna"),
+        PlannerSpec("gemini", "Gemini 3.8 Flash", "google", _planner("gemini"), "gemini-3.8-flash"),
+        PlannerSpec(
+            "gemini-lite",
+            "Gemini 3.5 Flash Lite",
+            "google",
+            _planner("gemini_lite"),
+            "gemini-3.5-flash-lite",
+            fixed=True,
+        ),
+        PlannerSpec("openai", "GPT-6 Luna", "openai", _planner("openai"), "gpt-6-luna"),
     )
 }

@@ -153,15 +153,23 @@ function show(next) {
   stage.show(view);
   follows(first);
   undoButton.disabled = !idle() || !undone.length;
+  setText(undoButton, priced("Undo", undoCost()));
   placeTools();
 }
 
 /** Price and time of what Run would do. */
-function cost({ estimate }) {
+function cost({ estimate, engine }) {
   if (!estimate) return [];
   const { seconds, usd } = estimate;
   const time = seconds < 90 ? `${Math.max(1, Math.round(seconds))} s` : `${Math.round(seconds / 60)} min`;
-  return [usd ? `up to ${money(usd)}` : "free", ...(seconds ? [`about ${time}`] : [])];
+  return [priceWords({ usd, billed: engine.billed }), ...(seconds ? [`about ${time}`] : [])];
+}
+
+/** The most that the next Undo can cost: an earlier attempt is free, what was built on a later one may not be. */
+function undoCost() {
+  const [verb, { key }] = undone.at(-1) || ["", {}];
+  const step = verb === "choose" && view.steps.find((other) => other.key === key);
+  return step ? step.usd_after : 0;
 }
 
 function decides({ name, state, payment }) {

@@ -23,10 +23,10 @@ from scenehf.workflows.extract import ExportOrder
 
 # Page code, in the order in which it is read: small words first, the tab itself last.
 SCRIPTS = (
-    "page.js", "start.js", "choices.js",
-    "sheets.js", "paint.js", "hands.js", "viewer.js", "scene.js", "stage.js",
-    "tray.js", "boxmark.js", "pointmark.js", "boxtool.js", "pointstool.js", "marks.js",
-    "strokes.js", "veil.js", "brush.js",
+    "page.js", "door.js", "start.js", "money.js", "keyform.js", "choices.js",
+    "sheets.js", "paint.js", "hands.js", "viewer.js", "zoom.js", "scene.js", "stage.js",
+    "draft.js", "tray.js", "boxmark.js", "pointmark.js", "boxtool.js", "pointstool.js", "marks.js",
+    "strokes.js", "veil.js", "painting.js", "brush.js",
     "cards.js", "attempts.js", "steps.js", "export.js", "log.js", "keys.js", "follow.js", "layers.js",
 )  # fmt: skip
 

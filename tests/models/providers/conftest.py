@@ -12,9 +12,11 @@ from jobs.store import Store
 from tests.models.providers import paid
 from tests.models.providers.loopback import Loopback, Service
 
+Serve = Callable[[Service], Loopback]
+
 
 @pytest.fixture
-def served() -> Iterator[Callable[[Service], Loopback]]:
+def served() -> Iterator[Serve]:
     """Puts a service on a port."""
     servers: list[Loopback] = []
 

@@ -22,7 +22,7 @@ from jobs.errors import Cancelled
 from jobs.ledger import Caps
 from jobs.paying import Paying
 from jobs.store import Store
-from models.errors import ProviderError
+from models.errors import ProviderError, Transient, Uncertain
 from models.providers import fal, fetch, google, openai, remote, replicate
 from models.providers.guard import Guard
 from models.providers.remote import Order, Provider, drive
@@ -44,11 +44,8 @@ WORST = (
     "submit-429-before", "submit-500-after", "submit-reset-after", "submit-malformed-after", "poll-reset-after",
     "fetch-truncate-after",
 )  # fmt: skip
-EVERYDAY = {
-    "replicate": WORST,
-    "blind": ("submit-reset-after", "submit-malformed-after"),
-}  # the others: what tells most about a paid POST
-LEAST = ("submit-reset-after", "submit-malformed-after")
+LEAST = ("submit-reset-after", "submit-malformed-after")  # what tells most about a paid POST
+EVERYDAY = {"replicate": WORST}
 IMAGE_CONFIG = {"response_modalities": ["TEXT", "IMAGE"]}
 
 
@@ -202,10 +199,11 @@ def case(name: str, label: str, fault: Fault | None, kill: str) -> dict[str, Any
     try:
         if fault:
             server.faults.append(fault)
-        first = forked(lambda: attempt(root, kind.make(server.url), kind.order, kill))
+        provider = kind.make(server.url)  # before the forks: it has sent nothing yet
+        first = forked(lambda: attempt(root, provider, kind.order, kill))
         last = first if first and not first.get("error") else None
         if last is None:
-            last = forked(lambda: attempt(root, kind.make(server.url), kind.order))
+            last = forked(lambda: attempt(root, provider, kind.order))
         assert last is not None
         return {
             "case": f"{name} {label} {kill or 'no kill'}", "killed": first is None, "jobs": server.service.jobs,
@@ -237,6 +235,27 @@ def wrong(found: dict[str, Any], name: str) -> str:
     return ""
 
 
+def warm(kind: Kind) -> None:
+    """Load all that a call takes, once and not in every fork: SDKs load much of it when they first send."""
+    server = Loopback(kind.service())
+    provider = kind.make(server.url)
+    provider.submit(kind.order, provider.upload(kind.order))
+    server.close()
+
+
+def resending() -> None:
+    """The mutant: what is uncertain is taken for turned away, and tried again by ourselves."""
+    real = remote._Door.knock
+
+    def knock(door: Any) -> Any:
+        try:
+            return real(door)
+        except Uncertain as error:
+            raise Transient("so what", provider=error.provider) from error
+
+    remote._Door.knock = knock  # type: ignore[method-assign]
+
+
 def blind() -> None:
     """The mutant: the transport lets everything through, so that SDKs send again as they do by themselves."""
 
@@ -246,19 +265,22 @@ def blind() -> None:
     Guard.handle_request = through  # type: ignore[method-assign]
 
 
+MUTANTS = {"blind": blind, "resending": resending}
+
+
 def main() -> int:
-    """`python -m tests.models.providers.paid NAME [faults | all | blind]`: a few faults and every kill of one provider,
-    every fault and every kill, all products of both, or the mutant."""
+    """`python -m tests.models.providers.paid NAME [faults | all | blind | resending]`: a few faults and every kill of
+    one provider, every fault and every kill, all products of both, or a mutant."""
     hurry()
-    name, how = sys.argv[1], sys.argv[2:]
-    everything, is_blind = how == ["all"], how == ["blind"]
-    brief = None if how and not is_blind else EVERYDAY.get("blind" if is_blind else name, LEAST)
-    if is_blind:
-        blind()
+    name, how = sys.argv[1], "".join(sys.argv[2:])
+    mutant = MUTANTS.get(how)
+    brief = EVERYDAY.get(name, LEAST) if not how else LEAST if mutant else None
+    if mutant:
+        mutant()
     kind = KINDS_OF[name]
-    kind.make("http://127.0.0.1:1")  # loads the SDK before the forks
+    warm(kind)
     for (label, fault), kill in product(faults(kind), KILLS):
-        if ((fault or is_blind) and kill and not everything) or (brief and fault and label not in brief):
+        if ((fault or mutant) and kill and how != "all") or (brief and fault and label not in brief):
             continue
         copy = fault and Fault(fault.method, fault.path, fault.kind, fault.when)
         found = case(name, label, copy, kill)

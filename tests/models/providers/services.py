@@ -59,6 +59,9 @@ class ReplicateService:
             })  # fmt: skip
         if asked.method == "POST" and re.fullmatch(r"/v1/models/[\w-]+/[\w.-]+/predictions", asked.path):
             return self._create(asked)
+        if (asked.method, asked.path) == ("POST", "/v1/predictions"):
+            assert re.fullmatch(r"[0-9a-f]{64}", asked.json()["version"])
+            return self._create(asked)
         if asked.path == "/v1/predictions":
             return Answer(200, {"next": None, "results": list(reversed(self.predictions.values()))})
         found = self.predictions.get(asked.path.split("/")[3])
@@ -77,7 +80,7 @@ class ReplicateService:
 
     def _create(self, asked: Asked) -> Answer:
         given = asked.json()["input"]
-        if "prompt" not in given:
+        if not {"prompt", "rotate_yaw"} & set(given):
             return Answer(422, {"detail": "- input: prompt is required", "title": "Input validation failed"})
         self.jobs += 1
         name = secrets.token_hex(13)

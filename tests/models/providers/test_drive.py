@@ -150,16 +150,42 @@ def test_vertex_is_reached_with_a_service_account(served: Serve, store: Store, p
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     file = tmp_path / "account.json"
-    told = {"type": "service_account", "project_id": "p", "private_key_id": "k", "private_key": pem,
-            "client_email": "a@b.c", "client_id": "1", "token_uri": f"{server.url}/token"}  # fmt: skip
-    file.write_text(json.dumps(told))
+    account = {"type": "service_account", "project_id": "p", "private_key_id": "k", "private_key": pem,
+               "client_email": "a@b.c", "client_id": "1", "token_uri": f"{server.url}/token"}  # fmt: skip
+    file.write_text(json.dumps(account))
     provider = google.Google(credentials=file, project="p", region="europe-west4", base_url=server.url)
     assert drive(provider, GOOGLE.order, payer) == [RESULT]
     path = server.seen[-1].path
     assert "/projects/p/locations/europe-west4/publishers/google/models/gemini-nano-banana-2.1:" in path
     assert "PRIVATE KEY" not in str(store.bills())
+    again = google.Google(credentials=file, project="p", base_url=server.url)
+    server.faults.append(Fault("POST", "/token", "malformed"))
+    assert drive(again, replace(GOOGLE.order, call="2"), payer) == [RESULT], (
+        "a token is free to ask for again"
+    )
+    account["token_uri"] = f"{server.url}/nowhere"
+    file.write_text(json.dumps(account))
+    with pytest.raises(KeyRefused, match="does not accept the service account"):
+        drive(
+            google.Google(credentials=file, project="p", base_url=server.url),
+            replace(GOOGLE.order, call="3", microusd=9),
+            payer,
+        )
+    assert [bill.state for bill in store.bills()] == ["settled", "settled", "released"]
+    assert server.service.jobs == 2
     with pytest.raises(KeyRefused, match="cannot be used"):
         google.Google(credentials=tmp_path / "none.json", project="p", base_url=server.url)
+
+
+@pytest.mark.parametrize("region", ["global", "eu", "us-central1"])
+def test_vertex_is_looked_for_where_its_sdk_looks(region: str):
+    from google import genai
+    from google.oauth2.credentials import Credentials
+
+    client = genai.Client(vertexai=True, credentials=Credentials(token="x"), project="p", location=region)
+    assert client._api_client._http_options.base_url.rstrip("/") == google.vertex_address(region)
+    keyed = genai.Client(vertexai=False, api_key="x")
+    assert keyed._api_client._http_options.base_url.rstrip("/") == google.API
 
 
 def test_a_runner_that_lost_its_job_sends_nothing(served: Serve, store: Store, payer: Paying):
@@ -216,7 +242,7 @@ def test_the_sdks_still_have_the_names_that_we_hold_on_to():
     assert callable(replicate_client.Client._request)
     assert fal_internals.QUEUE_URL_FORMAT and fal_internals.USER_AGENT
     assert "_client" in vars(fal_internals.SyncClient)
-    assert fal.QUEUE == "https://queue.fal.run/" and google.HOSTS and replicate.API
+    assert fal.QUEUE == "https://queue.fal.run/" and google.API and replicate.API
 
 
 def test_the_ledger_remembers_pictures_by_their_hash():

@@ -64,9 +64,9 @@ def test_a_lost_answer_to_a_paid_call_is_uncertain_and_to_a_free_one_transient(
     for paid, error in ((True, Uncertain), (False, Transient)):
         server.faults.append(Fault("POST", "/", kind, "after"))
         began = time.monotonic()
-        with client(library) as http, calling("it", 0.4, refusal, paid=paid), pytest.raises(error):
+        with client(library) as http, calling("it", 0.25, refusal, paid=paid), pytest.raises(error):
             http.post(server.url)
-        assert time.monotonic() - began < 0.9
+        assert time.monotonic() - began < 0.75
 
 
 def test_an_answer_whose_head_drips_is_given_up_in_time(library: Any):

@@ -36,12 +36,21 @@ def test_a_click_is_paid_once_whatever_happens(name: str):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", paid.KINDS_OF)
 def test_every_fault_with_every_kill(name: str):
     cases = run(name, "all")
     assert {one["case"]: one["wrong"] for one in cases if one["wrong"]} == {}
 
 
-def test_a_transport_that_lets_sdks_send_again_is_caught():
-    wrong = [one["wrong"] for one in run("fal", "blind")]
+@pytest.mark.parametrize(
+    ("mutant", "name"),
+    [
+        ("blind", "fal"),
+        ("resending", "replicate"),
+        pytest.param("resending", "google", marks=pytest.mark.slow),
+    ],
+)
+def test_sending_again_blindly_is_caught(mutant: str, name: str):
+    wrong = [one["wrong"] for one in run(name, mutant)]
     assert any("remote jobs" in words for words in wrong)

@@ -63,7 +63,9 @@ def test_services_that_name_a_time_are_believed():
 
 
 def test_a_retired_model_names_its_replacement():
-    with pytest.raises(ModelGone, match=r"Use gemini-nano-banana-2\.1 instead"):
+    with pytest.raises(
+        ModelGone, match=r"Google \(announced for 2026-08-17\)\. Use gemini-nano-banana-2\.1 instead"
+    ):
         price("google", "imagen-3.0-capability-001")
     with pytest.raises(ModelGone, match="No price is known"):
         price("google", "gemini-99")
@@ -76,7 +78,7 @@ def test_every_price_says_where_it_is_from():
         assert row.usd > 0 and row.source and row.as_of.year == 2026
         assert row.unit == "image" or row.usd_in > 0
         if row.replaced_by:
-            assert not price(row.provider, row.replaced_by).gone
+            assert row.retires and not price(row.provider, row.replaced_by).gone
     assert len({(row.provider, row.model) for row in prices()}) == len(prices())
 
 

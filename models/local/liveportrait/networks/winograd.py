@@ -7,85 +7,99 @@ the plain way by some 1e-6 of the largest value. A 3-D kernel is three flat ones
 
 import math
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
-TILE, STEP = 6, 4  # pixels read, and written, along each side
-BUFFER = 6_000_000  # numbers in flight: about what the caches of a small machine hold
+from models.local.liveportrait.networks.product import PANEL, ROWS, products
+from models.local.liveportrait.networks.shares import scratch, shared
+from models.local.liveportrait.networks.tiles import STEP, TILE, read, write
+
+BUFFER = 3_000_000  # numbers in flight on a core: about what its part of the caches holds
+APART = (
+    144  # numbers between planes: at distances of a power of two they would push one another out of the cache
+)
+PLANES = TILE**2
 LEAST = 32  # channels in and out: with fewer the transforms cost more than they save
 
-INTO = (
-    (4, 0, -5, 0, 1, 0), (0, -4, -4, 1, 1, 0), (0, 4, -4, -1, 1, 0),
-    (0, -2, -1, 2, 1, 0), (0, 2, -1, -2, 1, 0), (0, 4, 0, -5, 0, 1),
-)  # fmt: skip
 KERNEL = (
     (1 / 4, 0, 0), (-1 / 6, -1 / 6, -1 / 6), (-1 / 6, 1 / 6, -1 / 6),
     (1 / 24, 1 / 12, 1 / 6), (1 / 24, -1 / 12, 1 / 6), (0, 0, 1),
 )  # fmt: skip
-BACK = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1))
-
-
-def _both_axes(matrix: tuple[tuple[float, ...], ...]) -> Tensor:
-    one = torch.tensor(matrix, dtype=torch.float64)
-    return torch.kron(one, one)
+Floats = NDArray[np.float32]
 
 
 class Winograd(nn.Module):
-    """Answers as the convolution it is made of: 3 x 3 or 3 x 3 x 3, stride 1, padding 1."""
+    """Answers as the convolution it is made of: 3 x 3 or 3 x 3 x 3, stride 1, padding 1; then, if it is given a
+    slope, what is below zero is multiplied with it."""
 
-    def __init__(self, conv: nn.Module) -> None:
+    def __init__(self, conv: nn.Module, slope: float = 1.0) -> None:
         super().__init__()
-        weight = conv.weight.double()
-        if weight.dim() == 4:
-            weight = weight[:, :, None]
-        self._flat = conv.weight.dim() == 4
-        self.out_channels = weight.shape[0]
-        kernel = torch.einsum("tk,ocdk->dtco", _both_axes(KERNEL), weight.flatten(3)).float()
-        self.register_buffer("kernel", kernel.contiguous(), persistent=False)  # (depth, 36, inside, outside)
-        self.register_buffer("bias", conv.bias, persistent=False)
-        self.register_buffer("into", _both_axes(INTO).float(), persistent=False)
-        self.register_buffer("back", _both_axes(BACK).float(), persistent=False)
+        weight = conv.weight.detach()
+        self._flat = weight.dim() == 4
+        self.outside = len(weight)
+        self._kernel = transformed(weight.flatten(-2) if not self._flat else weight.flatten(-2)[:, :, None])
+        bias = torch.zeros(self.outside) if conv.bias is None else conv.bias.detach().clone()
+        self._bias: Floats = bias.numpy()
+        self._slope = slope
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, outside, [D,] H, W), channels last in memory; x: (B, inside, [D,] H, W) float32."""
-        if self._flat:
-            return self._convolved(x.permute(0, 2, 3, 1)[:, None])[:, 0].permute(0, 3, 1, 2)
-        return self._convolved(x.permute(0, 2, 3, 4, 1)).permute(0, 4, 1, 2, 3)
+        pictures = x.permute(0, 2, 3, 1)[:, None] if self._flat else x.permute(0, 2, 3, 4, 1)
+        batch, depth, height, width, _ = pictures.shape
+        size = math.ceil(height / STEP) * STEP, math.ceil(width / STEP) * STEP
+        out = x.new_empty(batch, depth, *size, self.outside)
+        for picture, result in zip(pictures.contiguous().numpy(), out.numpy(), strict=True):
+            self.into(picture, result)
+        out = out[:, :, :height, :width]
+        return out[:, 0].permute(0, 3, 1, 2) if self._flat else out.permute(0, 4, 1, 2, 3)
 
-    def _convolved(self, x: Tensor) -> Tensor:
-        """(B, D, H, W, outside) from (B, D, H, W, inside)."""
-        batch, depth, height, width, inside = x.shape
-        taps, outside = len(self.kernel), self.out_channels
-        rows, columns = math.ceil(height / STEP), math.ceil(width / STEP)
-        beyond = 1 + columns * STEP - width, 1 + rows * STEP - height
-        framed = functional.pad(x, (0, 0, 1, beyond[0], 1, beyond[1], taps // 2, taps // 2))
-        tiles = framed.unfold(2, TILE, STEP).unfold(3, TILE, STEP).permute(5, 6, 0, 1, 2, 3, 4)
-        out = x.new_empty(batch, depth, rows, STEP, columns, STEP, outside)
-        layer = TILE**2 * (depth + taps - 1) * columns * max(inside, outside)
-        some = max(1, BUFFER // layer)  # rows of tiles at a time
-        at_once = max(1, BUFFER // (layer * rows)) if some >= rows else 1  # and pictures
-        for first in range(0, batch, at_once):
-            for row in range(0, rows, some):
-                part = tiles[:, :, first : first + at_once, :, row : row + some]
-                out[first : first + at_once, :, row : row + some] = self._tiles(part, depth)
-        whole = out.flatten(4, 5).flatten(2, 3)
-        return whole[:, :, :height, :width]
+    def into(self, x: Floats, out: Floats) -> None:
+        """Fill out (D, H, W, outside), in whole tiles, from x (D, H, W, inside)."""
+        depth, height, width, _ = out.shape
+        rows = height // STEP
+        some = self.rows_at_once(depth, rows, width)
+        shared(range(0, rows, some), lambda first: self.rows(x, first, min(some, rows - first), out, first))
 
-    def _tiles(self, tiles: Tensor, depth: int) -> Tensor:
-        """(B, D, rows, 4, columns, 4, outside) from (6, 6, B, D + taps - 1, rows, columns, inside)."""
-        taps, outside = len(self.kernel), self.out_channels
-        _, _, batch, layers, rows, columns, inside = tiles.shape
-        # depth first, so that a tap is a plain shift along one run of tiles
-        pixels = tiles.transpose(2, 3).reshape(TILE**2, -1)
-        seen = (self.into @ pixels).view(TILE**2, layers, batch * rows * columns, inside)
-        product = torch.bmm(seen[:, :depth].flatten(1, 2), self.kernel[0])
-        for tap in range(1, taps):
-            product.baddbmm_(seen[:, tap : tap + depth].flatten(1, 2), self.kernel[tap])
-        result = (self.back @ product.flatten(1)).view(STEP, STEP, depth, batch, rows, columns, outside)
-        if self.bias is not None:
-            result += self.bias
-        return result.permute(3, 2, 4, 0, 5, 1, 6)
+    def rows_at_once(self, depth: int, rows: int, width: int) -> int:
+        """Of so many rows of tiles, how many a core should take at a time."""
+        taps, _, panels, inside, _ = self._kernel.shape
+        one = PLANES * (width // STEP) * ((depth + taps - 1) * inside + depth * panels * PANEL)
+        threads = torch.get_num_threads()
+        return max(1, min(BUFFER // one, math.ceil(rows / threads)))
+
+    def rows(self, x: Floats, first: int, rows: int, out: Floats, to: int) -> None:
+        """Rows of tiles `first` on of what x (D, H, W, inside) gives, into rows of tiles `to` on of `out`."""
+        taps, _, panels, inside, _ = self._kernel.shape
+        depth, columns = len(x), out.shape[2] // STEP
+        tiles = rows * columns  # of one layer; a tap is a plain shift by so many
+        count = math.ceil(depth * tiles / ROWS) * ROWS
+        seen = _planes("seen", (count + (taps - 1) * tiles) * inside)
+        product = _planes("product", count * panels * PANEL)
+        start = taps // 2 * tiles * inside
+        if start:  # nothing before the first layer, and after the last
+            seen[:, :start] = 0
+            seen[:, start + depth * tiles * inside :] = 0
+        read(x, first, rows, columns, seen, start)
+        products(seen, self._kernel, product, count, tiles)
+        write(product, panels * PANEL, self._bias, self._slope, out, to, rows)
+
+
+def transformed(weight: Tensor) -> Floats:
+    """(taps, 36, panels, inside, 16), as `products` wants it, from (outside, inside, taps, 9)."""
+    outside, inside, taps, _ = weight.shape
+    whole = nn.functional.pad(weight, (0,) * 7 + (-outside % PANEL,))
+    parts = whole.view(-1, PANEL, inside, taps, 9).permute(3, 4, 0, 2, 1).reshape(taps, 9, -1)
+    one = torch.tensor(KERNEL, dtype=torch.float64)
+    kernel = torch.kron(one, one).float() @ parts
+    found: Floats = kernel.view(taps, PLANES, -1, inside, PANEL).numpy()
+    return found
+
+
+def _planes(name: str, count: int) -> Floats:
+    """(36, count or more) of this thread, not set."""
+    return scratch(name, PLANES * (count + APART)).reshape(PLANES, -1)
 
 
 def install(module: nn.Module) -> None:
