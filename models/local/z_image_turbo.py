@@ -3,8 +3,7 @@
 What reads the prompt (8 GB) and what paints (12 GB) are in memory one after the other.
 """
 
-import secrets
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -13,10 +12,15 @@ from models.requests import Image, Run, TextToImage
 from models.runtime import hub
 from models.runtime.aspects import Aspect, Megapixels, sides
 from models.runtime.device import release
-from models.runtime.staged import Stages, eight_bits, followed
-from models.spec import MOST_SEED, Host, Seeded
+from models.runtime.staged import Stages, drawn, followed, glimpse, read_whole, scaled
+from models.spec import Host, Seeded
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 WEIGHTS = "z-image-turbo"
+READER, PAINTER = ("text_encoder", "tokenizer"), ("transformer", "vae")
+TOKENS = 512  # of a prompt
 READ = 0.15  # of the whole time, about, goes to the prompt
 
 
@@ -51,25 +55,32 @@ class ZImageTurbo:
     def __call__(self, request: TextToImage, run: Run) -> tuple[Image, ...]:
         """One picture."""
         options = ZImageTurboOptions.model_validate(dict(request.options))
-        seed = secrets.randbelow(MOST_SEED) if options.seed is None else options.seed
-        return (self._stages.run(lambda: self._drawn(request.prompt, options, seed, run)),)
+        pixels = options.pixels()
+        run.log(self._stages.afford((READER, PAINTER), drawn=pixels, seen=pixels))
+        return (self._stages.run(lambda: self._drawn(request.prompt, options, run)),)
 
-    def _drawn(self, prompt: str, options: ZImageTurboOptions, seed: int, run: Run) -> Image:
+    def _drawn(self, prompt: str, options: ZImageTurboOptions, run: Run) -> Image:
         run.progress(0.0, "Reading the prompt")
-        embeds = self._read(prompt)
+        embeds = self._read(prompt, run)
         release(self._stages.device)
         run.check()
-        pipeline = self._stages.part("text_encoder", "tokenizer")
-        width, height = sides(options.aspect_ratio, options.megapixels)
-        with followed(pipeline.transformer.layers, run, options.steps, low=READ) as how:
-            answer = pipeline(
-                prompt_embeds=embeds, width=width, height=height, guidance_scale=0.0, output_type="np",
-                generator=self._stages.generator(seed), **how,
-            )  # fmt: skip
-        return eight_bits(answer.images)
+        pipeline = self._stages.part(*READER)
+        vae, (width, height) = pipeline.vae, sides(options.aspect_ratio, options.megapixels)
 
-    def _read(self, prompt: str) -> Any:
+        with followed(
+            pipeline, pipeline.transformer.layers, run, options.steps,
+            lambda heading: glimpse(vae, scaled(vae, heading)), READ,
+        ):  # fmt: skip
+            answer = pipeline(
+                prompt_embeds=embeds, width=width, height=height, num_inference_steps=options.steps,
+                guidance_scale=0.0, output_type="latent", generator=self._stages.generator(options.drawn_seed()),
+            )  # fmt: skip
+        return drawn(vae, scaled(vae, answer.images))
+
+    def _read(self, prompt: str, run: Run) -> "list[Tensor]":
         """The prompt's embeddings; what reads it is gone afterwards."""
-        reader = self._stages.part("transformer", "vae")
+        reader = self._stages.part(*PAINTER)
+        read_whole(reader.tokenizer, prompt, TOKENS, run)
+        embeds: list[Tensor]
         embeds, _ = reader.encode_prompt(prompt, self._stages.device, do_classifier_free_guidance=False)
         return embeds

@@ -22,14 +22,20 @@ class Ticks:
 
     def __call__(self) -> None:
         """One more piece is about to begin. Raises what `run.check` raises."""
-        import torch
-
-        if torch.accelerator.is_available() and self._done % SYNCHRONISED == 0:
-            torch.accelerator.synchronize()
+        if self._done % SYNCHRONISED == 0:
+            caught_up()
         self._run.check()
         share = min(1.0, self._done / self._count)
         self._run.progress(self._low + (self._high - self._low) * share, self.message)
         self._done += 1
+
+
+def caught_up() -> None:
+    """Wait until the device has done what it was told."""
+    import torch
+
+    if torch.accelerator.is_available():
+        torch.accelerator.synchronize()
 
 
 @contextmanager
