@@ -38,7 +38,7 @@ def _local(name: str, entry: str = "load") -> Callable[[Host], Loaded[Any, Any]]
 def _qwen_edit(version: str, entry: str) -> ModelSpec:
     return ModelSpec(
         id=f"qwen-edit-{version}-gguf",
-        title=f"Qwen-Image-Edit {version} (this machine)",
+        title=f"Qwen-Image-Edit {version}",
         where="local",
         accepts=ImageEdit,
         load=_local("qwen_edit_gguf", entry),
@@ -164,7 +164,7 @@ SPECS: tuple[ModelSpec, ...] = (
     _qwen_edit("2511", "load_2511"),
     ModelSpec(
         id="flux2-klein-4b",
-        title="FLUX.2 klein 4B (this machine)",
+        title="FLUX.2 klein 4B",
         where="local",
         accepts=ImageEdit,
         load=_local("flux2_klein"),
@@ -179,7 +179,7 @@ SPECS: tuple[ModelSpec, ...] = (
     ),
     ModelSpec(
         id="z-image-turbo",
-        title="Z-Image-Turbo (this machine)",
+        title="Z-Image-Turbo",
         where="local",
         accepts=TextToImage,
         load=_local("z_image_turbo"),
@@ -193,7 +193,7 @@ SPECS: tuple[ModelSpec, ...] = (
     ),
     ModelSpec(
         id="sdxl",
-        title="Stable Diffusion XL (this machine)",
+        title="Stable Diffusion XL",
         where="local",
         accepts=TextToImage,
         load=_local("stable_diffusion"),
@@ -207,7 +207,7 @@ SPECS: tuple[ModelSpec, ...] = (
     ),
     ModelSpec(
         id="sd-1.5",
-        title="Stable Diffusion 1.5 (this machine)",
+        title="Stable Diffusion 1.5",
         where="local",
         accepts=TextToImage,
         load=_local("stable_diffusion", "load_first"),
