@@ -31,9 +31,10 @@ TOLD = 0.15  # by how much the planner may err
 FULL_BYTES = 12e9
 MACS = {"Q2_K": (8, 16), "Q4_K_M": (12, 24), "Q5_K_S": (12, 24), "Q8_0": (17, 32)}  # GB at most, on which Mac
 SIDE = {
-    "bfloat16": 128,
+    "bfloat16": 64,
     "float32": 256,
 }  # px: where bfloat16 is not the chip's own, it takes six times as long
+STEPS = 2  # with one, the pipeline's schedule has no end to stretch to and its times are no numbers
 PROMPT = "make the sky red"
 
 
@@ -189,8 +190,8 @@ def stock_files(weights: Path) -> None:
 def compared(weights: Path, fastest: str) -> int:
     """Print both and their ratios; returns the misses."""
     missed = 0
-    for dtype, steps, measure, bar in (("bfloat16", 1, "bytes", LEAN), (fastest, 2, "seconds", FAST)):
-        mine, theirs = (apart(which, weights, dtype, steps) for which in ("ours", "stock"))
+    for dtype, measure, bar in (("bfloat16", "bytes", LEAN), (fastest, "seconds", FAST)):
+        mine, theirs = (apart(which, weights, dtype, STEPS) for which in ("ours", "stock"))
         ratio = mine[measure] / theirs[measure]
         held = ratio <= bar
         missed += not held
