@@ -28,6 +28,7 @@ from transformers import Qwen2_5_VLConfig
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLModel
 
 from benchmarks.kquants import quantised
+from models.runtime.gguf import ALIGNMENT
 from models.runtime.hub_sets import HUB
 
 Floats = NDArray[np.float32]
@@ -106,21 +107,46 @@ def _kind(shape: tuple[int, ...], kind: str, *, block: bool) -> str:
 # --- files --------------------------------------------------------------------------------------------------------
 
 
-def write(weights: Path, size: Size = TINY, quantisations: tuple[str, ...] = tuple(MIXES)) -> Path:
-    """All files of `qwen-edit-2509-gguf` and what it needs, as a pull lays them out; returns `weights`."""
+def write(
+    weights: Path, size: Size = TINY, quantisations: tuple[str, ...] = tuple(MIXES), *, hollow: bool = False
+) -> Path:
+    """All files of `qwen-edit-2509-gguf` and what it needs, as a pull lays them out; returns `weights`.
+
+    hollow: with holes where the numbers would be; they take no room, and only headers can be read of them.
+    """
     sets = HUB["qwen-edit-2509-gguf"]
     for name in (sets.name, *sets.needs):
         (weights / name).mkdir(parents=True, exist_ok=True)
     for quantisation in quantisations:
-        transformer(_only(weights / sets.name, sets.choices[quantisation].becomes), size, quantisation)
+        file = _only(weights / sets.name, sets.choices[quantisation].becomes)
+        transformer(file, size, quantisation, hollow=hollow)
     reader, pixels, lightning = (HUB[name] for name in sets.needs)
-    language(weights / reader.name / reader.kept[0], size)
-    sight(weights / reader.name / reader.kept[1], size)
-    autoencoder(size).save_pretrained(weights / pixels.name)
+    language(weights / reader.name / reader.kept[0], size, hollow=hollow)
+    sight(weights / reader.name / reader.kept[1], size, hollow=hollow)
+    network = weights / pixels.name / "diffusion_pytorch_model.safetensors"
+    if hollow:
+        with init_empty_weights():
+            made = autoencoder(size)
+        made.save_config(weights / pixels.name)
+        _hole(network, {name: (tuple(value.shape), "F32") for name, value in made.state_dict().items()})
+    else:
+        autoencoder(size).save_pretrained(weights / pixels.name)
     words(weights / pixels.name)
     for kept in lightning.kept:
-        change(weights / lightning.name / kept, size)
+        change(weights / lightning.name / kept, size, hollow=hollow)
     return weights
+
+
+def _hole(file: Path, tensors: Mapping[str, tuple[tuple[int, ...], str]]) -> None:
+    """A safetensors file of these shapes and types, and no numbers."""
+    told, end = {}, 0
+    for name, (shape, kind) in tensors.items():
+        begin, end = end, end + math.prod(shape) * (2 if kind == "BF16" else 4)
+        told[name] = {"dtype": kind, "shape": shape, "data_offsets": [begin, end]}
+    header = json.dumps(told).encode()
+    with file.open("wb") as stream:
+        stream.write(len(header).to_bytes(8, "little") + header)
+        stream.truncate(8 + len(header) + end)
 
 
 def _only(folder: Path, becomes: Mapping[str, object]) -> Path:
@@ -137,15 +163,15 @@ def transformer_shapes(size: Size) -> dict[str, tuple[int, ...]]:
     return {name: tuple(weight.shape) for name, weight in network.state_dict().items()}
 
 
-def transformer(file: Path, size: Size, quantisation: str, architecture: str = "qwen_image") -> None:
+def transformer(file: Path, size: Size, quantisation: str, *, hollow: bool = False) -> None:
     """The denoising transformer, in the names of diffusers, as the published files have it."""
-    writer = GGUFWriter(file, architecture)
+    writer = GGUFWriter(file, "qwen_image")
     kind = MIXES[quantisation]
     tensors = [
-        (name, name, shape, _kind(shape, kind, block=name.startswith("transformer_blocks.")))
+        Part(name, name, shape, _kind(shape, kind, block=name.startswith("transformer_blocks.")))
         for name, shape in transformer_shapes(size).items()
     ]
-    _write(writer, tensors)
+    _write(writer, tensors, hollow=hollow)
 
 
 def text_config(size: Size) -> Qwen2_5_VLConfig:
@@ -182,7 +208,7 @@ def text_shapes(size: Size) -> dict[str, tuple[int, ...]]:
     return {name: tuple(weight.shape) for name, weight in network.named_parameters()}
 
 
-def language(file: Path, size: Size, kind: str = "Q4_K") -> None:
+def language(file: Path, size: Size, kind: str = "Q4_K", *, hollow: bool = False) -> None:
     """The language part under llama.cpp's names, which gguf-py knows."""
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.QWEN2VL, size.text_blocks)
     config = text_config(size).text_config
@@ -202,11 +228,11 @@ def language(file: Path, size: Size, kind: str = "Q4_K") -> None:
     for name, shape in text_shapes(size).items():
         if name.startswith("language_model."):
             known = names.get_name(name.replace("language_model", "model", 1), (".weight", ".bias"))
-            tensors.append((known, name, shape, _kind(shape, kind, block=True)))
-    _write(writer, tensors)
+            tensors.append(Part(known, name, shape, _kind(shape, kind, block=True)))
+    _write(writer, tensors, hollow=hollow)
 
 
-def sight(file: Path, size: Size) -> None:
+def sight(file: Path, size: Size, *, hollow: bool = False) -> None:
     """The vision part as llama.cpp's converter writes it: queries, keys and values apart, patches in two."""
     config = text_config(size).vision_config
     writer = GGUFWriter(file, "clip")
@@ -219,43 +245,76 @@ def sight(file: Path, size: Size) -> None:
     writer.add_vision_projection_dim(config.out_hidden_size)
     writer.add_vision_n_wa_pattern(_pattern(size))
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.MMPROJ, max(3, size.sight_blocks))  # mm.2 counts as one
+    tensors = []
     for name, shape in text_shapes(size).items():
         if name.startswith("visual."):
-            for part, data in _parts(name, values(name, shape, "F32")):
-                known = names.get_name(part, (".weight", ".bias", ".weight.1"))
-                writer.add_tensor(known or part, np.ascontiguousarray(data))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+            for part, rows, place in _split(name, shape):
+                known = names.get_name(part, (".weight", ".bias")) or part
+                tensors.append(Part(known, name, shape, "F32", rows, place))
+    _write(writer, tensors, hollow=hollow)
 
 
-def _parts(name: str, data: Floats) -> Iterator[tuple[str, Floats]]:
+def _split(name: str, shape: tuple[int, ...]) -> Iterator[tuple[str, tuple[int, ...], Any]]:
+    """The names, shapes and places of what a tensor of the vision part becomes."""
     if ".qkv." in name:
-        for letter, third in zip("qkv", np.split(data, 3), strict=True):
-            yield name.replace("qkv", letter), third
+        third = shape[0] // 3
+        for place, letter in enumerate("qkv"):
+            rows = np.s_[place * third : (place + 1) * third]
+            yield name.replace("qkv", letter), (third, *shape[1:]), rows
     elif name == "visual.patch_embed.proj.weight":
-        yield "v.patch_embd.weight", data[:, :, 0]
-        yield "v.patch_embd.weight.1", data[:, :, 1]
+        flat = (*shape[:2], *shape[3:])
+        yield "v.patch_embd.weight", flat, np.s_[:, :, 0]
+        yield "v.patch_embd.weight.1", flat, np.s_[:, :, 1]
     else:
-        yield name, data
+        yield name, shape, ...
 
 
-def _write(writer: GGUFWriter, tensors: list[tuple[str, str, tuple[int, ...], str]]) -> None:
-    """The header, then each tensor when it is its turn."""
-    for name, _, shape, kind in tensors:
-        known = GGMLQuantizationType[kind]
-        block, width = gguf.GGML_QUANT_SIZES[known]
-        whole = (*shape[:-1], shape[-1] // block * width)
-        if kind == "F32":
-            writer.add_tensor_info(name, shape, np.dtype(np.float32), math.prod(shape) * 4)
+@dataclass(frozen=True)
+class Part:
+    """A tensor to write. name, whole: of the network's own; shape: of the part of it that is written, if not all."""
+
+    written: str
+    name: str
+    whole: tuple[int, ...]
+    kind: str
+    rows: tuple[int, ...] | None = None
+    place: Any = ...
+
+    @property
+    def stored(self) -> tuple[int, ...]:
+        """Its shape in the file, in bytes along a row."""
+        shape = self.rows or self.whole
+        block, width = gguf.GGML_QUANT_SIZES[GGMLQuantizationType[self.kind]]
+        return (*shape[:-1], shape[-1] // block * width)
+
+    def data(self) -> NDArray[Any]:
+        """What the file has of it."""
+        if self.rows is None:
+            return stored(self.name, self.whole, self.kind)
+        return np.ascontiguousarray(values(self.name, self.whole, self.kind)[self.place])
+
+
+def _write(writer: GGUFWriter, tensors: list[Part], *, hollow: bool = False) -> None:
+    """The header, then each tensor when it is its turn. hollow: a hole in the file where the tensors would be."""
+    for part in tensors:
+        if part.kind == "F32":
+            shape = part.rows or part.whole
+            writer.add_tensor_info(part.written, shape, np.dtype(np.float32), math.prod(shape) * 4)
         else:
-            writer.add_tensor_info(name, whole, np.dtype(np.uint8), math.prod(whole), known)
+            known = GGMLQuantizationType[part.kind]
+            writer.add_tensor_info(
+                part.written, part.stored, np.dtype(np.uint8), math.prod(part.stored), known
+            )
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
-    for _, source, shape, kind in tensors:
-        writer.write_tensor_data(stored(source, shape, kind))
+    if hollow:
+        (stream,) = writer.fout or ()
+        padded = sum(-(-math.prod(part.stored) // ALIGNMENT) * ALIGNMENT for part in tensors)
+        stream.truncate(stream.tell() + ALIGNMENT + padded)
+    else:
+        for part in tensors:
+            writer.write_tensor_data(part.data())
     writer.close()
 
 
@@ -298,14 +357,21 @@ def words(folder: Path) -> None:
     (folder / "tokenizer_config.json").write_text(json.dumps(told))
 
 
-def change(file: Path, size: Size) -> None:
-    """A Lightning file: factors for every linear layer of the blocks."""
-    tensors: dict[str, torch.Tensor] = {}
+def change(file: Path, size: Size, *, hollow: bool = False) -> None:
+    """A Lightning file: factors for every linear layer of the blocks, and their alphas."""
+    shapes: dict[str, tuple[int, ...]] = {}
     for name, shape in transformer_shapes(size).items():
         if name.startswith("transformer_blocks.") and name.endswith(".weight") and len(shape) == 2:
             layer = name.removesuffix(".weight")
-            for factor, sides in (("down", (size.rank, shape[1])), ("up", (shape[0], size.rank))):
-                drawn = torch.from_numpy(values(f"{file.name} {layer} {factor}", sides, "F32"))
-                tensors[f"{layer}.lora_{factor}.weight"] = drawn.to(torch.bfloat16)
-            tensors[f"{layer}.alpha"] = torch.tensor(float(size.rank) / 2)
+            shapes[f"{layer}.lora_down.weight"] = (size.rank, shape[1])
+            shapes[f"{layer}.lora_up.weight"] = (shape[0], size.rank)
+    if hollow:  # the published file has none for modulation: 850 MB are what the others take
+        _hole(file, {name: (shape, "BF16") for name, shape in shapes.items() if "_mod." not in name})
+        return
+    tensors = {
+        name: torch.from_numpy(values(f"{file.name} {name}", shape, "F32")).to(torch.bfloat16)
+        for name, shape in shapes.items()
+    }
+    for name in shapes:
+        tensors[f"{name.rsplit('.', 2)[0]}.alpha"] = torch.tensor(float(size.rank) / 2)
     save_file(tensors, file)

@@ -2,7 +2,8 @@
 
 The real engine takes apart photos that ship in wheels, without a hint. Shown are the plan of the example
 button's astronaut, the finished scene of a dahlia (by vultilion, CC BY 2.0, ships in scikit-learn), her portrait turned
-towards the pointer, and the list of jobs; each in light and in dark.
+towards the pointer, the dahlia before and after a second bloom was painted over and filled, and the list of jobs; each
+in light and in dark.
 """
 
 import argparse
@@ -14,15 +15,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.composites import PHOTOS
 from jobs.store import Store
+from models.spec import Access
 from scenehf.settings import load
 from scenehf.ui.build import Screens
 from scenehf.worker import build
-from scenehf.workflows import actions, gaze
+from scenehf.workflows import actions, gaze, make
 from tests.conftest import BROWSERS, QUIET
 
 TARGET = Path(__file__).parent.parent / "docs"
@@ -32,6 +34,10 @@ MOST = 250_000  # bytes of one picture
 THEMES = ("light", "dark")
 SHOWN, NAME = "flower", "Dahlia"  # of the finished scene; a person gave the name
 ASIDE = (0.30, 0.02)  # how far its layer is dragged, as shares of the photo's width
+BLOOM = (  # px: around the second bloom of that photo, as a brush would go
+    (276, 427), (282, 396), (298, 378), (326, 368), (350, 362), (372, 354), (402, 354), (442, 370), (472, 396),
+    (482, 427),
+)  # fmt: skip
 REST = 1500  # ms in which pictures arrive and badges settle
 OTHERS = {  # what History shows besides: photo, title, and what comes of it
     "grace": ("Grace Hopper, portrait", "succeeded"),
@@ -83,6 +89,21 @@ def shown_job(store: Store) -> str:
 def portrait_job(store: Store) -> str:
     """The job of a finished grid of gazes; its id."""
     job = gaze.create(store, PHOTOS["astronaut"], "Eileen Collins.png")
+    if settle(store, job.id) != "succeeded":
+        raise RuntimeError(store.job(job.id).error)
+    return job.id
+
+
+def made_job(store: Store) -> str:
+    """The job of a photo without its second bloom; its id."""
+    with Image.open(PHOTOS[SHOWN]) as photo:
+        mask = Image.new("L", photo.size)
+    ImageDraw.Draw(mask).polygon(BLOOM, fill="white")
+    painted = io.BytesIO()
+    mask.save(painted, "PNG")
+    asked = make.Asked(model="patchmatch")
+    given = [(PHOTOS[SHOWN], f"{NAME}.jpg")]
+    job = make.create(store, asked, given, painted.getvalue(), access=Access())
     if settle(store, job.id) != "succeeded":
         raise RuntimeError(store.job(job.id).error)
     return job.id
@@ -159,7 +180,7 @@ def show_portrait(page: Page) -> None:
 def take(browser: Browser, store: Store, address: str) -> None:
     """All screens."""
     other_jobs(store)
-    scene, portrait = shown_job(store), portrait_job(store)
+    scene, portrait, made = shown_job(store), portrait_job(store), made_job(store)
     with opened(browser, address, "light") as page:
         page.get_by_role("button", name="Astronaut").click()
         page.get_by_role("button", name="Run").wait_for()
@@ -176,6 +197,10 @@ def take(browser: Browser, store: Store, address: str) -> None:
         with opened(browser, f"{address}/?job={portrait}", theme) as page:
             show_portrait(page)
             save(page, f"gaze-{theme}")
+        with opened(browser, f"{address}/?job={made}", theme) as page:
+            page.locator("#edit canvas[data-drawn=compare]").wait_for()
+            page.mouse.move(2, 2)
+            save(page, f"edit-{theme}")
         with opened(browser, address, theme) as page:
             page.get_by_role("tab", name="History").click()
             page.locator(".shf-row").first.wait_for()

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from models.cloud import hunyuan_image_3, qwen_image, qwen_image_edit, qwen_image_edit_plus, seedream_4
+from models.local import flux2_klein, stable_diffusion, z_image_turbo
 from models.local.qwen_edit_gguf.options import QwenEditOptions
 from models.requests import (
     FaceDetection,
@@ -37,7 +38,7 @@ def _local(name: str, entry: str = "load") -> Callable[[Host], Loaded[Any, Any]]
 def _qwen_edit(version: str, entry: str) -> ModelSpec:
     return ModelSpec(
         id=f"qwen-edit-{version}-gguf",
-        title=f"Qwen-Image-Edit {version} (this machine)",
+        title=f"Qwen-Image-Edit {version}",
         where="local",
         accepts=ImageEdit,
         load=_local("qwen_edit_gguf", entry),
@@ -161,6 +162,63 @@ SPECS: tuple[ModelSpec, ...] = (
     ),
     _qwen_edit("2509", "load"),
     _qwen_edit("2511", "load_2511"),
+    ModelSpec(
+        id="flux2-klein-4b",
+        title="FLUX.2 klein 4B",
+        where="local",
+        accepts=ImageEdit,
+        load=_local("flux2_klein"),
+        licence="Apache-2.0",
+        url="https://huggingface.co/black-forest-labs/FLUX.2-klein-4B",
+        memory=10000,
+        weights=(flux2_klein.WEIGHTS,),
+        options=flux2_klein.Flux2KleinOptions,
+        images=(1, 4),
+        mask="optional",
+        limits=Limits(prompt=(1, 4000), side=(1, 8192), ratio=8192),
+    ),
+    ModelSpec(
+        id="z-image-turbo",
+        title="Z-Image-Turbo",
+        where="local",
+        accepts=TextToImage,
+        load=_local("z_image_turbo"),
+        licence="Apache-2.0",
+        url="https://huggingface.co/Tongyi-MAI/Z-Image-Turbo",
+        memory=14000,
+        weights=(z_image_turbo.WEIGHTS,),
+        options=z_image_turbo.ZImageTurboOptions,
+        size="choose",
+        limits=Limits(prompt=(1, 4000)),
+    ),
+    ModelSpec(
+        id="sdxl",
+        title="Stable Diffusion XL",
+        where="local",
+        accepts=TextToImage,
+        load=_local("stable_diffusion"),
+        licence="OpenRAIL++-M",
+        url="https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0",
+        memory=9000,
+        weights=(stable_diffusion.XL,),
+        options=stable_diffusion.StableDiffusionOptions,
+        size="choose",
+        limits=Limits(prompt=(1, 2000)),
+    ),
+    ModelSpec(
+        id="sd-1.5",
+        title="Stable Diffusion 1.5",
+        where="local",
+        accepts=TextToImage,
+        load=_local("stable_diffusion", "load_first"),
+        licence="OpenRAIL-M",
+        url="https://huggingface.co/stable-diffusion-v1-5/stable-diffusion-v1-5",
+        memory=4000,
+        weights=(stable_diffusion.FIRST,),
+        options=stable_diffusion.StableDiffusionFirstOptions,
+        size="choose",
+        limits=Limits(prompt=(1, 2000)),
+    ),
     ModelSpec(
         id="fal-birefnet",
         title="BiRefNet (fal)",

@@ -1,5 +1,6 @@
 """A model unloaded: what it is, what it takes, and how to load it."""
 
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,6 +94,10 @@ class Seeded(Options):
         int | None,
         Field(ge=0, le=MOST_SEED, title="Seed", description="The same seed makes the same picture again."),
     ] = None
+
+    def drawn_seed(self) -> int:
+        """That seed, or one at random."""
+        return secrets.randbelow(MOST_SEED) if self.seed is None else self.seed
 
 
 @dataclass(frozen=True)

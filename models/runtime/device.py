@@ -12,6 +12,7 @@ Device = Literal["mps", "cuda", "cpu"]
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 MEMINFO = Path("/proc/meminfo")
 NVIDIA = Path("/proc/driver/nvidia/version")
+SPARED = 0.85  # of what a device lends may be used: the rest is for the system and what is told wrongly
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "invalid buffer size", "not enough memory")
 
 

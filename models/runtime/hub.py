@@ -12,12 +12,14 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from models.errors import DownloadFailed, WeightsDamaged, WeightsMissing
+from models.runtime.device import SPARED
 from models.runtime.hub_sets import HUB as HUB
 from models.runtime.hub_sets import HubFile as HubFile
 from models.runtime.hub_sets import HubSet as HubSet
@@ -54,7 +56,8 @@ class Record:
 def here(folder: Path, name: str) -> bool:
     """Whether every file of the set, and of those that it needs, lies under `folder`; a look, no hashing."""
     hub_set = HUB[name]
-    whole = all((folder / name / kept).is_file() for kept in hub_set.kept)
+    kept = _expected(hub_set, _read(folder / name)) if hub_set.patterns else hub_set.kept
+    whole = all((folder / name / file).is_file() for file in kept)
     chosen = bool(chosen_here(folder, name)) if hub_set.choices else True
     return whole and chosen and all(here(folder, needed) for needed in hub_set.needs)
 
@@ -63,6 +66,18 @@ def chosen_here(folder: Path, name: str) -> dict[str, Path]:
     """The choices of a set that lie under `folder`: name -> file."""
     found = {choice: folder / name / next(iter(file.becomes)) for choice, file in HUB[name].choices.items()}
     return {choice: path for choice, path in found.items() if path.is_file()}
+
+
+def suited(name: str, lent: int) -> str | None:
+    """The choice to take where a device lends so many bytes: the recommended one or, if that does not fit, the largest
+    that does; None where there is no choice."""
+    choices = HUB[name].choices
+    fitting = [choice for choice, file in choices.items() if file.memory <= SPARED * lent]
+    first = next(iter(choices), None)
+    if first is None or first in fitting:
+        return first
+    by_size = sorted(fitting or choices, key=lambda choice: choices[choice].bytes)
+    return by_size[-1] if fitting else by_size[0]
 
 
 def path(folder: Path, name: str, file: str) -> Path:
@@ -90,10 +105,21 @@ def verify(folder: Path, names: tuple[str, ...] | None = None, *, quick: bool = 
 
 
 def _expected(hub_set: HubSet, record: Record | None) -> list[str]:
-    """The names of files that should be here: of the choices those that were made, or the first."""
+    """The names of files that should be here: of the choices those that were made, or the first; of patterns what the
+    repository was found to have."""
     choices = [next(iter(file.becomes)) for file in hub_set.choices.values()]
     made = [name for name in choices if record and name in record.kept]
-    return [*hub_set.kept, *(made or choices[:1])]
+    matching = [file.path for file in _matching(hub_set, record.files)] if record else hub_set.patterns
+    return [*hub_set.kept, *matching, *(made or choices[:1])]
+
+
+def _matching(hub_set: HubSet, paths: Iterable[str]) -> list[HubFile]:
+    """The files that a set's patterns mean, kept by their whole path."""
+    return [
+        HubFile(path, {path: None})
+        for path in paths
+        if ".." not in path and any(fnmatchcase(path, pattern) for pattern in hub_set.patterns)
+    ]
 
 
 def pull(
@@ -108,19 +134,21 @@ def pull(
     hub_set, target = HUB[name], folder / name
     for needed in hub_set.needs:
         pull(needed, folder, report, tell)
-    wanted = _wanted(hub_set, choice)
-    known = _read(target)
+    record = _read(target)
+    known = record is not None
+    if record is None:
+        about = hub_set.choices[choice].bytes if choice else hub_set.bytes
+        tell(f"{hub_set.title}: licence {hub_set.licence}, about {about / 1e6:.0f} MB")
+        report(0.0, "Asking the hub")
+        record = _resolved(hub_set)
+    wanted = [*_wanted(hub_set, choice), *_matching(hub_set, record.files)]
     absent = [
-        file for file in wanted if any(_state(target, kept, known) != "present" for kept in file.becomes)
+        file for file in wanted if any(_state(target, kept, record) != "present" for kept in file.becomes)
     ]
     if not absent:
         report(1.0, f"{hub_set.title}: already here")
         return target
-    about = sum(file.bytes for file in wanted) or hub_set.bytes
-    tell(f"{hub_set.title}: licence {hub_set.licence}, about {about / 1e6:.0f} MB")
-    report(0.0, "Asking the hub")
-    record = known or _resolved(hub_set)
-    _told(record, [file.path for file in wanted], tell, new=known is None)
+    _told(record, [file.path for file in wanted], tell, new=not known)
     target.mkdir(parents=True, exist_ok=True)
     _write(target, record)
     try:
@@ -212,7 +240,7 @@ def _resolved(hub_set: HubSet) -> Record:
             raise DownloadFailed(f"The hub did not tell about {repository}: {_first_line(error)}") from error
         found = {sibling.rfilename: sibling for sibling in info.siblings or ()}
         files = {}
-        for file in (*hub_set.files, *hub_set.choices.values()):
+        for file in (*hub_set.files, *hub_set.choices.values(), *_matching(hub_set, found)):
             sibling = found.get(file.path)
             if sibling is None or (sibling.lfs is None and sibling.blob_id is None):
                 raise DownloadFailed(
@@ -287,6 +315,7 @@ def _keep(source: Path, file: HubFile, target: Path, record: Record) -> None:
     for name, content in _written(source, file).items():
         known = told if file.becomes[name] is None else None
         record.kept[name] = {"sha256": known or sha256(content), "bytes": content.stat().st_size}
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
         content.replace(target / name)
     source.unlink(missing_ok=True)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from models.errors import InvalidRequest
 from models.runtime import hub
+from models.runtime.device import best_device, lendable_memory
 from models.runtime.hub import HUB, HubSet
 from models.runtime.weights import WEIGHTS, Finding, State, WeightSet, pull, verify
 from scenehf.settings import Settings
@@ -48,6 +49,10 @@ def _pull(name: str, weights: Path, quant: str | None, *, quiet: bool) -> int:
     if quiet and worst(found) == "present":
         return 0
     if name in HUB:
+        if choices and quant is None:
+            lent = lendable_memory(best_device())
+            quant = hub.suited(name, lent)
+            print(f"{quant} suits a machine that lends networks {lent / 1e9:.1f} GB of memory.", flush=True)
         hub.pull(name, weights, _show, lambda line: print(line, flush=True), quant)
     else:
         pull(name, weights, _show)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from benchmarks.kquants import quantised
 from models.errors import WeightsDamaged
-from models.runtime.gguf import BF16, COMPUTED, F16, F32, GgufFile, missing, place
+from models.runtime.gguf import COMPUTED, GgufFile
+from models.runtime.tensors import BF16, F16, F32, Shards, missing, place
 
 VALUES = np.random.default_rng(0).standard_normal((6, 512)).astype(np.float32)
 KINDS = ("Q2_K", "Q4_K", "Q5_K", "Q6_K", "Q8_0")
@@ -78,7 +79,7 @@ def test_weights_get_into_a_network_without_a_copy(file):
     assert list(missing(network)) == []
     states = torch.randn(2, 512)
     assert torch.allclose(network[0](states), network[1](states), atol=0.5)
-    mapping = found._mapping.untyped_storage().data_ptr()
+    mapping = found._mapped(file).untyped_storage().data_ptr()
     assert {weight.untyped_storage().data_ptr() for weight in network.parameters()} == {mapping}
     with pytest.raises(ValueError, match="should be"):
         place(network, "0.weight", torch.nn.Parameter(torch.zeros(2, 2)), torch.float32)
@@ -134,3 +135,12 @@ def test_a_header_with_wrong_bytes_is_never_worse_than_a_sentence(file, tmp_path
     path.write_bytes(content)
     with suppress(WeightsDamaged):
         GgufFile(path, "some")
+
+
+@pytest.mark.parametrize(
+    "wrong", [b"", b"\xff" * 20, b'\x10\0\0\0\0\0\0\0{"a": {"dtype"}}', b"\x02\0\0\0\0\0\0\0[]"]
+)
+def test_safetensors_that_are_none_say_so(tmp_path, wrong):
+    (tmp_path / "a.safetensors").write_bytes(wrong)
+    with pytest.raises(WeightsDamaged, match=r"a\.safetensors is cut short or no safetensors file"):
+        Shards(tmp_path)

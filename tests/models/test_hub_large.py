@@ -108,7 +108,7 @@ def test_a_pull_that_was_stopped_goes_on_where_it_was(models, server, folder):
     begun = sum(part.stat().st_size for part in (folder / PARTS).iterdir())
     assert 0 < begun < LARGE
     server.ranges.clear()
-    assert models("pull", SET.name)[0] == 0
+    assert models("pull", SET.name, "--quant", "Q5_K_S")[0] == 0
     assert server.ranges == [f"{path} bytes={begun}-"]
     assert (folder / path).read_bytes() == content(path)
 
@@ -119,7 +119,7 @@ def test_what_was_wrong_before_a_break_is_fetched_again(models, server, folder):
         assert models("pull", needed)[0] == 0
     (folder / PARTS).mkdir(parents=True)
     (folder / PARTS / hashlib.sha256(content(path)).hexdigest()).write_bytes(b"x" * 1000)
-    assert models("pull", SET.name)[0] == 0
+    assert models("pull", SET.name, "--quant", "Q5_K_S")[0] == 0
     assert (folder / path).read_bytes() == content(path)
 
 
@@ -128,6 +128,14 @@ def test_a_connection_that_breaks_is_taken_up_again_by_itself(models, server, mo
     path = "vae/diffusion_pytorch_model.safetensors"
     server.broken[path] = [40, 80]
     assert models("pull", "qwen-image-vae")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "choice"), [(64, "Q5_K_S"), (13.6, "Q4_K_M"), (11, "Q2_K"), (4, "Q2_K")]
+)
+def test_the_recommended_one_is_taken_where_it_fits(gigabytes, choice):
+    assert hub.suited(SET.name, int(gigabytes * 1e9)) == choice
+    assert hub.suited("liveportrait", 1) is None
 
 
 def test_too_small_a_disk_is_a_sentence_before_anything_is_fetched(models, server):

@@ -4,7 +4,6 @@ The denoising transformer comes quantised (GGUF), what reads the prompt too. One
 of the transformer never is, and pictures keep their exact size. The stages are in `engine`.
 """
 
-import secrets
 from typing import TYPE_CHECKING
 
 from models.local.qwen_edit_gguf.files import VERSIONS, found
@@ -12,7 +11,7 @@ from models.local.qwen_edit_gguf.kept import Kept
 from models.local.qwen_edit_gguf.options import QwenEditOptions
 from models.requests import Image, ImageEdit, Run
 from models.runtime.device import best_device, computes_bfloat16, lendable_memory
-from models.spec import MOST_SEED, Host
+from models.spec import Host
 
 if TYPE_CHECKING:
     from models.local.qwen_edit_gguf.engine.edit import Editor
@@ -54,7 +53,7 @@ class QwenEdit:
         from models.local.qwen_edit_gguf.engine.edit import Edit
 
         options = QwenEditOptions.model_validate(dict(request.options))
-        seed = secrets.randbelow(MOST_SEED) if options.seed is None else options.seed
+        seed = options.drawn_seed()
         run.log(f"Seed {seed}")
         asked = Edit(request.images, request.prompt, request.mask, options, seed)
         return (self._editor(asked, run),)

@@ -12,23 +12,30 @@ READER, PIXELS = "qwen2.5-vl-7b-gguf", "qwen-image-vae"
 
 @dataclass(frozen=True)
 class Version:
-    """One of Qwen's editors. zero_cond_t: whether references are told apart by a time of their own, zero."""
+    """One of Qwen's editors. whole: the transformer in bfloat16, for large GPUs; zero_cond_t: whether references are
+    told apart by a time of their own, zero."""
 
     weights: str
+    whole: str
     lightning: str
     zero_cond_t: bool
 
 
 VERSIONS = {
-    "2509": Version("qwen-edit-2509-gguf", "qwen-edit-2509-lightning", zero_cond_t=False),
-    "2511": Version("qwen-edit-2511-gguf", "qwen-edit-2511-lightning", zero_cond_t=True),
+    name: Version(
+        f"qwen-edit-{name}-gguf",
+        f"qwen-edit-{name}-bf16",
+        f"qwen-edit-{name}-lightning",
+        zero_cond_t=zero_cond_t,
+    )
+    for name, zero_cond_t in (("2509", False), ("2511", True))
 }
 
 
 @dataclass(frozen=True)
 class Files:
-    """transformers: by quantisation. lightning: by the most steps that the file is for. pixels: the folder of the
-    autoencoder and the tokeniser."""
+    """transformers: by quantisation, a file, or for BF16 a folder. lightning: by the most steps that the file is for.
+    pixels: the folder of the autoencoder and the tokeniser."""
 
     transformers: Mapping[str, Path]
     text: Path
@@ -45,7 +52,9 @@ class Files:
 def found(weights: Path, version: Version) -> Files:
     """The files under the folder of all weights; raises WeightsMissing."""
     transformers = hub.chosen_here(weights, version.weights)
-    if not transformers or not hub.here(weights, version.weights):
+    if hub.here(weights, version.whole):
+        transformers["BF16"] = weights / version.whole / "transformer"
+    if not transformers or not all(hub.here(weights, name) for name in hub.HUB[version.weights].needs):
         raise WeightsMissing(
             f"{hub.HUB[version.weights].title} is not here, or not all of it.",
             hint=f"Run `{hub.command(version.weights)}`.",

@@ -4,9 +4,7 @@ Sums over the headers of the files, and what computing takes beside the weights,
 benchmarks/qwen_edit.py, which holds this against the truth). No network is loaded for it.
 """
 
-import json
 import math
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,22 +14,23 @@ from typing import Literal, TypeAlias
 from models.errors import OutOfMemory
 from models.local.qwen_edit_gguf.files import Files
 from models.local.qwen_edit_gguf.options import QwenEditOptions
-from models.local.qwen_edit_gguf.sizes import MULTIPLE, Frame
-from models.runtime.gguf import GgufFile, damaged
+from models.runtime.attention import SCORES
+from models.runtime.device import SPARED
+from models.runtime.frames import MULTIPLE, Frame
+from models.runtime.gguf import GgufFile
+from models.runtime.tensors import WIDTHS, Shards, TensorFile, listed
 
 Stage: TypeAlias = Literal["text", "encode", "load", "denoise", "decode"]
 ARCHITECTURE, TEXT_KIND, VISION_KIND = "qwen_image", "qwen2vl", "clip"
 STREAMS = ("img_mod", "txt_mod")
 OUTSIDE = ("token_embd.", "output.")  # rows of the one are read from the file, the other is not used
 SMALLER = ("Q4_K_M", "Q2_K")
-SPARED = 0.85  # of what the device lends: the rest is for the system and what is measured wrongly
-LONGEST_HEADER = 1 << 24
 
 # Measured at the published width
 STATES = 13  # tensors of all tokens by width that a block holds at once
 READING = 20  # the same of what reads the prompt
 UNPACKING = 5  # bytes for each number of a layer that is unpacked, beside the result
-SCORE_BYTES = 400 << 20  # of a portion of attention, in two kinds of numbers
+SCORE_SHARE = 3  # of the scores of a portion of attention: they exist in several kinds of numbers
 TILE = 256 * 256  # px of what the autoencoder works on at once
 TILE_NUMBERS, WHOLE_NUMBERS = 2_300, 12  # for each px of that, and of the picture
 
@@ -71,9 +70,9 @@ def planned(
     """The largest quantisation that fits what the device lends, in bytes. itemsize: of a number that is computed with.
     Raises OutOfMemory with the numbers where none does."""
     most = int(SPARED * lent)
-    by_size = sorted(files.transformers, key=lambda name: -files.transformers[name].stat().st_size)
-    for name in by_size:
-        found = Work(files, name, frame, prompt, options, device, itemsize).plan(most)
+    works = [Work(files, name, frame, prompt, options, device, itemsize) for name in files.transformers]
+    for work in sorted(works, key=lambda work: -work.stored):
+        found = work.plan(most)
         if found.peak <= most:
             return found
     raise OutOfMemory(
@@ -120,8 +119,13 @@ class Work:
         )
 
     @cached_property
-    def _painter(self) -> GgufFile:
-        return GgufFile(self.files.transformers[self.quantisation], ARCHITECTURE)
+    def _painter(self) -> TensorFile:
+        return painter(self.files.transformers[self.quantisation])
+
+    @property
+    def stored(self) -> int:
+        """Bytes of the transformer on the disk."""
+        return sum(stored.bytes for stored in self._painter.tensors.values())
 
     @cached_property
     def _width(self) -> int:
@@ -152,26 +156,26 @@ class Work:
             if not modulates(name)
         )
         if self.options.lightning:
-            shapes = _shapes(self.files.change(self.options.steps))
-            weights += self.itemsize * sum(
-                math.prod(shape) for name, shape in shapes.items() if not modulates(name)
+            added = listed(self.files.change(self.options.steps))
+            weights += sum(
+                stored.resident(self.itemsize) for name, stored in added.items() if not modulates(name)
             )
         return weights + self.options.steps * self._blocks * len(STREAMS) * 6 * self._width * self.itemsize
 
     def _states(self) -> int:
         """What a block holds beside its weights."""
         tokens = sum(self._tokens)
-        scores = SCORE_BYTES if self.device == "mps" else 0
+        scores = SCORE_SHARE * SCORES if self.device == "mps" else 0
         return STATES * self._width * tokens * self.itemsize + scores + self._unpacked(self._painter)
 
-    def _unpacked(self, file: GgufFile) -> int:
+    def _unpacked(self, file: TensorFile) -> int:
         """The largest layer on its way from its quantised form."""
-        largest = max(
+        sizes = [
             math.prod(stored.shape)
             for name, stored in file.tensors.items()
-            if not modulates(name) and not name.startswith(OUTSIDE)
-        )
-        return largest * (UNPACKING + self.itemsize)
+            if not modulates(name) and not name.startswith(OUTSIDE) and stored.kind not in WIDTHS
+        ]
+        return max(sizes, default=0) * (UNPACKING + self.itemsize)
 
     def _reader_bytes(self) -> int:
         """What reads the prompt: its layers, the vision part in plain numbers, and its states."""
@@ -188,12 +192,10 @@ class Work:
 
     def _pixel_bytes(self) -> int:
         """The autoencoder at work on a tile, and the whole picture."""
-        shapes = _shapes(self.files.pixels / "diffusion_pytorch_model.safetensors")
+        weights = listed(self.files.pixels / "diffusion_pytorch_model.safetensors").values()
         pixels = self.frame.padded.shape[0] * self.frame.padded.shape[1]
-        numbers = (
-            sum(map(math.prod, shapes.values())) + TILE_NUMBERS * min(pixels, TILE) + WHOLE_NUMBERS * pixels
-        )
-        return int(numbers * self.itemsize)
+        numbers = TILE_NUMBERS * min(pixels, TILE) + WHOLE_NUMBERS * pixels
+        return int(sum(stored.resident(self.itemsize) for stored in weights) + numbers * self.itemsize)
 
     def _effort(self, weights: int) -> dict[Stage, float]:
         """Floating point operations of each stage, or what takes about as long."""
@@ -221,6 +223,11 @@ class Work:
         return f"Use a smaller picture, or fewer{pull}."
 
 
+def painter(path: Path) -> TensorFile:
+    """The transformer's file, or the folder of its parts."""
+    return Shards(path) if path.is_dir() else GgufFile(path, ARCHITECTURE)
+
+
 def modulates(name: str) -> bool:
     """Whether a layer or a tensor belongs to what tables replace."""
     return any(f".{stream}." in name for stream in STREAMS)
@@ -232,14 +239,3 @@ def _spans(effort: Mapping[Stage, float]) -> dict[Stage, tuple[float, float]]:
         spans[stage] = (begun, begun + share / whole)
         begun += share / whole
     return spans
-
-
-def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
-    """Of every tensor of a safetensors file, from its header."""
-    try:
-        with file.open("rb") as stream:
-            (length,) = struct.unpack("<Q", stream.read(8))
-            told = json.loads(stream.read(min(length, LONGEST_HEADER)))
-    except (struct.error, ValueError) as error:
-        raise damaged(file, "is cut short or no safetensors file") from error
-    return {name: tuple(entry["shape"]) for name, entry in told.items() if name != "__metadata__"}

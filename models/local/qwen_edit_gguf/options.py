@@ -51,6 +51,10 @@ class QwenEditOptions(Seeded):
             raise ValueError(f"should be up to {LIGHTNING}, or {QUALITY} and more")
         return steps
 
+    def keeps_size(self) -> bool:
+        """Two pictures side by side are larger than the first of them."""
+        return self.references != "joined"
+
     @property
     def lightning(self) -> bool:
         """Whether the few steps of Lightning are made: they know no guidance."""

@@ -1,6 +1,5 @@
 """One edit from pictures to a picture, with one network in memory at a time."""
 
-import gc
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,22 +9,27 @@ import torch
 from torch import Tensor
 
 from models.errors import OutOfMemory
-from models.local.qwen_edit_gguf import memory, sizes
+from models.local.qwen_edit_gguf import memory
 from models.local.qwen_edit_gguf.engine import denoise, text, transformer, vae
 from models.local.qwen_edit_gguf.engine.denoise import Conditions, Lock, Shape
 from models.local.qwen_edit_gguf.engine.preview import painter
-from models.local.qwen_edit_gguf.engine.ticks import Ticks, watched
 from models.local.qwen_edit_gguf.engine.transformer import Denoiser
 from models.local.qwen_edit_gguf.files import Files, Version
 from models.local.qwen_edit_gguf.kept import Kept, identity
 from models.local.qwen_edit_gguf.memory import Plan
 from models.local.qwen_edit_gguf.options import QwenEditOptions
-from models.local.qwen_edit_gguf.sizes import Frame
 from models.requests import Alpha, Image, Run
+from models.runtime import frames
+from models.runtime.attention import in_portions
 from models.runtime.device import is_out_of_memory, release
-from models.runtime.gguf import GgufFile
+from models.runtime.frames import Fit, Frame
+from models.runtime.ticks import Ticks, watched
 
 EMPTY = " "  # what a negative prompt is where there is none
+FIT = Fit(
+    most=1328 * 1328,  # the largest square that Qwen-Image was trained with (its aspect_ratios)
+    reference=1024 * 1024,  # as large as diffusers' pipeline makes what is looked at
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +41,11 @@ class Edit:
     mask: Alpha | None
     options: QwenEditOptions
     seed: int
+
+    @property
+    def joined(self) -> bool:
+        """Whether several pictures are one, side by side."""
+        return self.options.references == "joined"
 
 
 @dataclass(frozen=True)
@@ -60,36 +69,25 @@ class Editor:
     def __call__(self, asked: Edit, run: Run) -> Image:
         """The edited first picture, exactly as large as it came. Raises InvalidRequest, OutOfMemory, ResultInvalid,
         WeightsDamaged."""
-        frame = sizes.framed(asked.pictures, joined=asked.options.references == "joined")
+        frame = frames.framed(asked.pictures, FIT, joined=asked.joined)
         chip = self._chip
         plan = memory.planned(
             self._files, frame, asked.prompt, asked.options, chip.device.type, chip.bytes, chip.dtype.itemsize
         )
         run.log(plan.told)
-        drawn = self._tried(asked, frame, plan, run)
-        if drawn is None:
-            run.log("There was too little memory: trying once more with all of it.")
-            drawn = self._tried(asked, frame, plan, run)
-        if drawn is None:
-            raise OutOfMemory(f"{plan.told} This machine ran out of it.", hint=plan.advice)
-        return sizes.brought_back(drawn, frame, asked.mask)
-
-    def _tried(self, asked: Edit, frame: Frame, plan: Plan, run: Run) -> Image | None:
-        """The padded result, or None where memory ran out. However it ends, what is not for later is freed."""
-        keeps = plan.roomy
         try:
-            with torch.inference_mode():
-                return self._drawn(asked, frame, plan, run)
+            with torch.inference_mode(), in_portions(chip.device.type):
+                drawn = self._drawn(asked, frame, plan, run)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            keeps = False
+            self._held = None
+            raise OutOfMemory(f"{plan.told} This machine ran out of it.", hint=plan.advice) from None
         finally:
-            if not keeps:
+            if not plan.roomy:
                 self._held = None
-            release(self._chip.device.type)
-        gc.collect()  # what the failure itself still holds
-        return None
+            release(chip.device.type)
+        return frames.brought_back(drawn, frame, asked.mask)
 
     def _drawn(self, asked: Edit, frame: Frame, plan: Plan, run: Run) -> Image:
         conditions, start, lock, paint = self._conditions(asked, frame, plan, run)
@@ -125,7 +123,8 @@ class Editor:
         options, chip = asked.options, self._chip
         guided = not options.lightning and options.guidance > 1
         prompts = [asked.prompt, *([options.negative_prompt or EMPTY] if guided else [])]
-        embeds = self._embeds(prompts, asked.pictures, plan, run)
+        seen = (frame.original,) if asked.joined else asked.pictures
+        embeds = self._embeds(prompts, seen, plan, run)
         release(chip.device.type)
         pieces = sum(vae.tiles(*reference.shape[1::-1]) for reference in frame.references)
         tick = Ticks(run, *plan.span("encode"), pieces, "Reading the pictures")
@@ -183,7 +182,7 @@ class Editor:
         release(self._chip.device.type)
         tick = Ticks(run, *plan.span("load"), 2 * plan.blocks, f"Loading {plan.quantisation}")
         denoiser = transformer.load(
-            GgufFile(self._files.transformers[plan.quantisation], memory.ARCHITECTURE),
+            memory.painter(self._files.transformers[plan.quantisation]),
             timesteps,
             zero_cond_t=self._version.zero_cond_t,
             change=change,
@@ -197,13 +196,13 @@ class Editor:
 
     def _open(self, mask: Alpha, frame: Frame, channels: int) -> Tensor:
         """(1, tokens, 4 * channels): 1 where a latent may change."""
-        cells = torch.from_numpy(sizes.cells(mask, frame)).to(self._chip.device, self._chip.dtype)
+        cells = torch.from_numpy(frames.cells(mask, frame)).to(self._chip.device, self._chip.dtype)
         return vae.packed(cells.expand(1, channels, 1, *cells.shape).contiguous())
 
 
 def _shape(picture: Image) -> Shape:
     """(1, rows, columns) of a padded picture, in tokens."""
-    return 1, picture.shape[0] // sizes.MULTIPLE, picture.shape[1] // sizes.MULTIPLE
+    return 1, picture.shape[0] // frames.MULTIPLE, picture.shape[1] // frames.MULTIPLE
 
 
 def _digest(picture: Image) -> str:

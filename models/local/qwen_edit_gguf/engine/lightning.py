@@ -11,7 +11,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from models.runtime.gguf import damaged
+from models.runtime.tensors import damaged
 
 PREFIXES = ("transformer.", "diffusion_model.")
 DOWN, UP = ("lora_down.weight", "lora_A.weight"), ("lora_up.weight", "lora_B.weight")

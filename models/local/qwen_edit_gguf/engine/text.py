@@ -22,11 +22,12 @@ from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLModel
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from models.errors import InvalidRequest
-from models.local.qwen_edit_gguf.engine.ticks import watched
 from models.local.qwen_edit_gguf.memory import MOST_WORDS, TEXT_KIND, VISION_KIND
 from models.requests import Image
-from models.runtime import gguf
-from models.runtime.gguf import GgufFile, damaged
+from models.runtime import tensors
+from models.runtime.gguf import GgufFile
+from models.runtime.tensors import damaged
+from models.runtime.ticks import watched
 
 # As in diffusers' QwenImageEditPlusPipeline: the words around a prompt, and how many of the first tokens are dropped.
 HEAD = (
@@ -54,8 +55,8 @@ TEXT_LAYER = {
     "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
 }  # fmt: skip
 VISION_LAYER = {
-    "norm1": "ln1", "norm2": "ln2", "attn.proj": "attn_out", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up",
-    "mlp.down_proj": "ffn_down",
+    "norm1": "ln1", "norm2": "ln2", "attn.qkv": "attn_qkv", "attn.proj": "attn_out", "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
 }  # fmt: skip
 VISION_ENDS = {"merger.ln_q": "v.post_ln", "merger.mlp.0": "mm.0", "merger.mlp.2": "mm.2"}
 
@@ -147,7 +148,7 @@ def load(text: Path, vision: Path, image: int, device: torch.device, dtype: torc
             network.language_model.embed_tokens = Rows(table, device, dtype)
         else:
             try:
-                gguf.place(network, name, _weight(language, sight, name, device, dtype), dtype)
+                tensors.place(network, name, _weight(language, sight, name, device, dtype), dtype)
             except ValueError as error:
                 file = language if name.startswith("language_model.") else sight
                 raise damaged(file.path, f"does not fit: {error}") from None
@@ -205,7 +206,7 @@ def _weight(
     part, _, rest = name.partition(".")
     if part == "language_model":
         return language.parameter(_language_name(rest), device, dtype)
-    pieces = [sight.parameter(piece, device, dtype) for piece in _vision_names(rest)]
+    pieces = [sight.parameter(piece, device, dtype) for piece in _vision_names(rest, sight)]
     if len(pieces) == 1:
         return pieces[0]
     if rest.startswith("patch_embed"):
@@ -221,8 +222,8 @@ def _language_name(name: str) -> str:
     return f"blk.{block}.{TEXT_LAYER[layer]}.{leaf}"
 
 
-def _vision_names(name: str) -> Iterator[str]:
-    """Three for what looks, is looked for and is found; two for the patches, which the network sees twice."""
+def _vision_names(name: str, sight: GgufFile) -> Iterator[str]:
+    """Three for what looks, is looked for and is found, in most files; two for the patches, which come in pairs."""
     owner, _, leaf = name.rpartition(".")
     if owner == "patch_embed.proj":
         yield from ("v.patch_embd.weight", "v.patch_embd.weight.1")
@@ -230,5 +231,6 @@ def _vision_names(name: str) -> Iterator[str]:
         yield f"{VISION_ENDS[owner]}.{leaf}"
     else:
         _, block, layer = owner.split(".", 2)
-        parts = ("attn_q", "attn_k", "attn_v") if layer == "attn.qkv" else (VISION_LAYER[layer],)
+        apart = layer == "attn.qkv" and f"v.blk.{block}.attn_qkv.{leaf}" not in sight.tensors
+        parts = ("attn_q", "attn_k", "attn_v") if apart else (VISION_LAYER[layer],)
         yield from (f"v.blk.{block}.{part}.{leaf}" for part in parts)

@@ -1,4 +1,4 @@
-"""The denoising transformer from a GGUF file, without the third of it that only looks at the timestep.
+"""The denoising transformer from a GGUF file or safetensors, without the third of it that only looks at the timestep.
 
 Modulation (img_mod, txt_mod) takes 6.8 of the 20.4 billion parameters and depends on nothing but the timestep. For each
 step of the schedule its answers are computed once, block by block, and kept: 35 MB for eight steps. The parameters
@@ -15,11 +15,10 @@ from diffusers.models.transformers.transformer_qwenimage import QwenImageTransfo
 from torch import Tensor, nn
 
 from models.local.qwen_edit_gguf.engine import lightning
-from models.local.qwen_edit_gguf.engine.attention import PortionedAttention
 from models.local.qwen_edit_gguf.kept import Kept, identity
 from models.local.qwen_edit_gguf.memory import STREAMS, modulates
-from models.runtime import gguf
-from models.runtime.gguf import GgufFile, damaged
+from models.runtime import tensors
+from models.runtime.tensors import TensorFile, damaged
 
 MARKER = "__index_timestep_zero__"  # an empty tensor that some files of the 2511 kind carry
 
@@ -72,7 +71,7 @@ class Denoiser:
         return answer
 
 
-def configured(file: GgufFile, *, zero_cond_t: bool) -> QwenImageTransformer2DModel:
+def configured(file: TensorFile, *, zero_cond_t: bool) -> QwenImageTransformer2DModel:
     """The network that the file's tensors belong to, empty."""
     width = file.stored("img_in.weight").shape[0]
     head = file.stored("transformer_blocks.0.attn.norm_q.weight").shape[0]
@@ -91,7 +90,7 @@ def configured(file: GgufFile, *, zero_cond_t: bool) -> QwenImageTransformer2DMo
 
 
 def load(
-    file: GgufFile,
+    file: TensorFile,
     timesteps: Sequence[float],
     *,
     zero_cond_t: bool,
@@ -117,10 +116,8 @@ def load(
     tables = kept.find(made_from)
     if tables is None:
         modulating = lightning.read(change, modulates, device, dtype) if change else {}
-        apart = GgufFile(
-            file.path, file.metadata["general.architecture"]
-        )  # a mapping that goes when it was read
-        tables = _baked(replace(loader, file=apart, changes=modulating), timesteps, tick)
+        apart = replace(loader, file=file.again(), changes=modulating)  # its mapping goes when it was read
+        tables = _baked(apart, timesteps, tick)
         del apart, modulating
         kept.keep(made_from, tables)
     clock = Clock()
@@ -131,16 +128,14 @@ def load(
             table = Table(tables[prefix + stream].to(device, dtype), clock)
             network.set_submodule(prefix + stream, table)
         loader.fill([name for name in file.tensors if name.startswith(prefix) and not modulates(name)])
-    if left := next(gguf.missing(network), None):
+    if left := next(tensors.missing(network), None):
         raise damaged(file.path, f"has no tensor {left}")
-    if device.type == "mps":
-        network.set_attn_processor(PortionedAttention())
     return Denoiser(network, clock)
 
 
 @dataclass(eq=False)
 class _Loader:
-    file: GgufFile
+    file: TensorFile
     network: nn.Module
     changes: Mapping[str, lightning.Change]
     device: torch.device
@@ -152,7 +147,7 @@ class _Loader:
         try:
             for name in names:
                 weight = self.file.parameter(name, self.device, self.dtype)
-                gguf.place(self.network, name, weight, self.dtype)
+                tensors.place(self.network, name, weight, self.dtype)
             for layer in dict.fromkeys(name.rpartition(".")[0] for name in names):
                 lightning.apply(self.network, layer, self.changes.get(layer))
         except AttributeError:

@@ -14,8 +14,8 @@ from diffusers.models.autoencoders.autoencoder_kl_qwenimage import (
 )
 from torch import Tensor, nn
 
-from models.local.qwen_edit_gguf.engine.ticks import Ticks, watched
 from models.requests import Image
+from models.runtime.ticks import Ticks, watched
 
 CELL = 8  # px of a latent
 TILE, OVERLAP = 256, 64  # px; as the class has it, which blends what overlaps
@@ -33,7 +33,7 @@ class FirstFrame(QwenImageCausalConv3d):
 
 def load(folder: Path, device: Any, dtype: Any) -> AutoencoderKLQwenImage:
     """The autoencoder of a folder in the layout of diffusers."""
-    vae = AutoencoderKLQwenImage.from_pretrained(folder, torch_dtype=dtype, local_files_only=True)
+    vae = AutoencoderKLQwenImage.from_pretrained(folder, dtype=dtype, local_files_only=True)
     vae.enable_tiling(TILE, TILE, TILE - OVERLAP, TILE - OVERLAP)
     for layer in vae.modules():
         if isinstance(layer, QwenImageCausalConv3d):

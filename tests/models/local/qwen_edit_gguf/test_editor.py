@@ -14,16 +14,17 @@ from benchmarks.silence import Silence
 from models.catalog import SPECS
 from models.errors import InvalidRequest, OutOfMemory, ResultInvalid, WeightsDamaged, WeightsMissing
 from models.local import qwen_edit_gguf
-from models.local.qwen_edit_gguf import QwenEdit, memory
-from models.local.qwen_edit_gguf.engine import text, transformer
+from models.local.qwen_edit_gguf import QwenEdit, memory, options
+from models.local.qwen_edit_gguf.engine import denoise, text, transformer
+from models.local.qwen_edit_gguf.engine import edit as edit_stage
 from models.local.qwen_edit_gguf.engine.edit import Chip, Editor
 from models.local.qwen_edit_gguf.engine.preview import painter
 from models.local.qwen_edit_gguf.files import VERSIONS, found
 from models.local.qwen_edit_gguf.kept import Kept
-from models.local.qwen_edit_gguf.memory import SPARED
 from models.local.qwen_edit_gguf.options import QwenEditOptions
-from models.local.qwen_edit_gguf.sizes import framed
 from models.requests import ImageEdit
+from models.runtime.device import SPARED
+from models.runtime.frames import Fit, framed
 from models.runtime.gguf import GgufFile
 from models.spec import Host
 
@@ -107,7 +108,7 @@ def test_outside_the_mask_no_bit_differs(edit):
 
 
 def test_a_large_picture_is_worked_on_smaller_and_comes_back_as_large(edit, monkeypatch):
-    monkeypatch.setattr(qwen_edit_gguf.sizes, "MOST", 64 * 64)
+    monkeypatch.setattr(edit_stage, "FIT", Fit(64 * 64, 64 * 64))
     assert edit(picture(211, 97)).shape == (97, 211, 3)
 
 
@@ -139,9 +140,11 @@ def test_with_room_the_transformer_stays_and_without_it_goes(files, tmp_path, mo
         assert len(loads) == times
 
 
-def test_guidance_needs_a_second_look_at_the_prompt(edit):
-    plain = edit(picture(16, 16), steps=20, guidance=1.0)
-    guided = edit(picture(16, 16), steps=20, guidance=4.0, negative_prompt="blue")
+def test_guidance_needs_a_second_look_at_the_prompt(edit, monkeypatch):
+    monkeypatch.setattr(options, "LIGHTNING", 1)  # so that two steps are many
+    monkeypatch.setattr(options, "QUALITY", 2)
+    plain = edit(picture(16, 16), steps=2, guidance=1.0)
+    guided = edit(picture(16, 16), steps=2, guidance=4.0, negative_prompt="blue")
     assert not np.array_equal(plain, guided)
     assert np.array_equal(
         edit(picture(16, 16), guidance=4.0), edit(picture(16, 16), guidance=1.0)
@@ -228,8 +231,8 @@ def test_without_weights_it_says_what_to_type(tmp_path):
 
 
 def planned(files, lent, device="cpu", size=(16, 16), steps=1):
-    options = QwenEditOptions(steps=steps)
-    return memory.planned(files, framed([picture(*size)], joined=False), "x", options, device, lent, 4)
+    asked = QwenEditOptions(steps=steps)
+    return memory.planned(files, framed([picture(*size)], edit_stage.FIT), "x", asked, device, lent, 4)
 
 
 def test_the_largest_quantisation_that_fits_is_taken_or_the_numbers_are_told(files, edit):
@@ -252,25 +255,18 @@ def test_more_pictures_steps_and_a_device_without_its_own_attention_take_more(fi
     assert planned(files, 1 << 40, steps=8).stages["load"] > least["load"]
 
 
-@pytest.mark.parametrize("times", [1, 2])
-def test_running_out_of_memory_is_tried_once_more(edit, monkeypatch, times):
-    left = [True] * times
-    load = transformer.load
-
-    def short(*what, **how):
-        if left:
-            left.pop()
-            raise RuntimeError("MPS backend out of memory (MPS allocated: 9.00 GB, max allowed: 9.07 GB)")
-        return load(*what, **how)
-
-    monkeypatch.setattr(transformer, "load", short)
-    heard = Heard()
-    if times == 1:
-        assert edit(picture(16, 16), run=heard).shape == (16, 16, 3)
-    else:
-        with pytest.raises(OutOfMemory, match=r"This machine ran out of it\. Use a smaller picture"):
-            edit(picture(16, 16), run=heard)
-    assert "There was too little memory: trying once more with all of it." in heard.lines
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("MPS backend out of memory (MPS allocated: 9.07 GB)")]
+)
+def test_running_out_of_memory_is_a_sentence_and_frees_it(edit, monkeypatch, error):
+    expected = edit(picture(16, 16))
+    with monkeypatch.context() as patch:
+        patch.setattr(denoise, "denoised", lambda *what: (_ for _ in ()).throw(error))
+        with pytest.raises(OutOfMemory) as told:
+            edit(picture(16, 16))
+    assert "takes about" in str(told.value)
+    assert "This machine ran out of it. Use a smaller picture" in str(told.value)
+    assert np.array_equal(edit(picture(16, 16)), expected)
 
 
 def test_a_number_that_is_none_ends_the_edit_with_a_sentence(files, edit, tmp_path):

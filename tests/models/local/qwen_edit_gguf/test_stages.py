@@ -16,15 +16,19 @@ from diffusers import (
 from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus as published
 from diffusers.quantizers.gguf.utils import GGUFLinear
 from PIL import Image
+from safetensors.torch import save_file
+from torch.nn import functional
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLModel
 
 from benchmarks.qwen_standin import TINY, text_config, text_state
 from models.errors import InvalidRequest, WeightsDamaged
-from models.local.qwen_edit_gguf.engine import attention, denoise, lightning, text, transformer, vae
+from models.local.qwen_edit_gguf.engine import denoise, lightning, text, transformer, vae
 from models.local.qwen_edit_gguf.engine.denoise import Conditions, Lock
 from models.local.qwen_edit_gguf.kept import Kept
-from models.local.qwen_edit_gguf.memory import ARCHITECTURE
+from models.local.qwen_edit_gguf.memory import ARCHITECTURE, painter
+from models.runtime import attention
 from models.runtime.gguf import GgufFile
+from models.runtime.tensors import TensorFile
 
 CPU = torch.device("cpu")
 WIDTH, HEIGHT = 96, 64
@@ -63,7 +67,7 @@ def apart(found: torch.Tensor, expected: torch.Tensor) -> float:
 
 
 def loaded(files, tmp_path, quantisation="Q4_K_M", timesteps=(1000.0,), change=None, zero_cond_t=False):
-    file = GgufFile(files.transformers[quantisation], ARCHITECTURE)
+    file = painter(files.transformers[quantisation])
     return transformer.load(
         file, timesteps, zero_cond_t=zero_cond_t, change=change, device=CPU, dtype=torch.float32,
         kept=Kept(tmp_path / "kept"), tick=nothing,
@@ -155,9 +159,9 @@ def test_modulation_from_a_table_is_what_the_layers_answer(files, tmp_path, cond
 def test_tables_are_kept_and_their_layers_never_read_again(files, tmp_path, monkeypatch):
     first = loaded(files, tmp_path, timesteps=(1000.0, 500.0), change=files.lightning[4])
     read = []
-    parameter = GgufFile.parameter
+    parameter = TensorFile.parameter
     monkeypatch.setattr(
-        GgufFile, "parameter", lambda self, name, *how: read.append(name) or parameter(self, name, *how)
+        TensorFile, "parameter", lambda self, name, *how: read.append(name) or parameter(self, name, *how)
     )
     again = loaded(files, tmp_path, timesteps=(1000.0, 500.0), change=files.lightning[4])
     assert read and not [name for name in read if "_mod." in name]
@@ -165,6 +169,25 @@ def test_tables_are_kept_and_their_layers_never_read_again(files, tmp_path, monk
         assert torch.equal(rows, again.network.get_buffer(name))
     loaded(files, tmp_path, timesteps=(1000.0, 400.0), change=files.lightning[4])
     assert [name for name in read if "_mod." in name]
+
+
+def test_whole_numbers_in_several_files_are_one_network(files, tmp_path, conditions):
+    state = {name: values.to(torch.bfloat16) for name, values in plain(files).items()}
+    folder = tmp_path / "transformer"
+    folder.mkdir()
+    names = list(state)
+    for part in (0, 1):
+        save_file({name: state[name] for name in names[part::2]}, folder / f"part-{part}.safetensors")
+    whole = replace(files, transformers={"BF16": folder})
+    merged = QwenImageTransformer2DModel.from_config(stock(files).config).eval()
+    merged.load_state_dict({name: values.float() for name, values in state.items()})
+    seen, time = torch.randn(1, 24, 4 * TINY.channels), torch.tensor([1.0])
+    expected = merged(seen, conditions.embeds, None, time, [[SHAPE]], return_dict=False)[0]
+    found = loaded(whole, tmp_path, "BF16")(0, seen, time, conditions.embeds, (SHAPE,))
+    assert torch.equal(found, expected)
+    (folder / "part-1.safetensors").unlink()
+    with pytest.raises(WeightsDamaged, match="transformer has no tensor"):
+        loaded(whole, tmp_path, "BF16")
 
 
 def test_a_table_that_was_damaged_is_made_again(files, tmp_path):
@@ -198,18 +221,21 @@ def plain(files, quantisation="Q4_K_M"):
 
 
 def test_attention_in_portions_is_attention(files, tmp_path, conditions):
-    query, key, value = torch.randn(3, 1, 300, 2, 128, generator=torch.Generator().manual_seed(3))
-    expected = torch.nn.functional.scaled_dot_product_attention(
-        *(states.transpose(1, 2) for states in (query, key, value))
-    ).transpose(1, 2)
-    for most in (0, 2 * 300 * 4 * 128, 1 << 30):
-        found = attention.portioned(query, key, value, most)
-        assert float((found - expected).abs().max()) <= 1e-6
+    query, key, value = torch.randn(3, 2, 2, 300, 128, generator=torch.Generator().manual_seed(3))
+    seen = torch.rand(2, 1, 1, 300) > 0.2
+    for mask in (None, seen, torch.randn(1, 2, 1, 300)):
+        expected = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        for most in (0, 2 * 2 * 300 * 4 * 128, 1 << 30):
+            found = attention.portioned(query, key, value, mask, 128**-0.5, most)
+            assert apart(found, expected) <= 1e-6
     denoiser = loaded(files, tmp_path)
     seen, time = torch.randn(1, 24, 4 * TINY.channels), torch.tensor([1.0])
     expected = denoiser(0, seen, time, conditions.embeds, (SHAPE,))
-    denoiser.network.set_attn_processor(attention.PortionedAttention())
-    found = denoiser(0, seen, time, conditions.embeds, (SHAPE,))
+    whole = functional.scaled_dot_product_attention
+    with attention.in_portions("mps", most=1000):
+        assert functional.scaled_dot_product_attention is not whole
+        found = denoiser(0, seen, time, conditions.embeds, (SHAPE,))
+    assert functional.scaled_dot_product_attention is whole
     assert apart(found, expected) <= 1e-6
 
 

@@ -1,8 +1,8 @@
 """Exact sizes: from pictures of any size to what the network can work on, and back to the first picture's own pixels.
 
-The network works on multiples of 16 px. A picture is made larger by a few mirrored pixels for that and the result cut
-to size, so that nothing is scaled and nothing moves. Only what is larger than the network was trained for is edited at
-a smaller size; then the change alone is brought up and laid over the picture, whose own detail stays where nothing
+Networks work on multiples of 16 px. A picture is made larger by a few mirrored pixels for that and the result cut to
+size, so that nothing is scaled and nothing moves. Only what is larger than a network was trained for is edited at a
+smaller size; then the change alone is brought up and laid over the picture, whose own detail stays where nothing
 changed.
 """
 
@@ -20,8 +20,6 @@ from models.requests import Alpha, Image
 
 CELL = 8  # px of a latent
 MULTIPLE = 2 * CELL  # a token is of two by two latents
-MOST = 1328 * 1328  # px: the largest square that Qwen-Image was trained with (its aspect_ratios)
-MOST_REFERENCE = 1024 * 1024  # px of the pictures that are only looked at, as in diffusers' pipeline
 BAND = 512  # rows that are brought back to full size at a time
 FAINT, CLEAR = 6.0, 24.0  # levels: less of a change keeps the picture's own detail, more replaces it
 NEAR = 2.0  # px at the working size: how far a change reaches
@@ -48,16 +46,27 @@ class Frame:
         return self.padded.shape[1], self.padded.shape[0]
 
 
-def framed(pictures: Sequence[Image], *, joined: bool) -> Frame:
-    """The frame of an edit of the first of these pictures; joined: of two side by side. Raises InvalidRequest."""
+@dataclass(frozen=True)
+class Fit:
+    """What a network can work on. most: px of the result; reference: px of what is only looked at; least: px of a
+    side."""
+
+    most: int
+    reference: int
+    least: int = MULTIPLE
+
+
+def framed(pictures: Sequence[Image], fit: Fit, *, joined: bool = False) -> Frame:
+    """The frame of an edit of the first of these pictures; joined: of them side by side. Raises InvalidRequest."""
     for picture in pictures:
         if not all(SMALLEST <= side <= LARGEST for side in picture.shape[:2]):
             raise InvalidRequest(f"A picture has sides of {SMALLEST} to {LARGEST} px here.")
     original = side_by_side(pictures) if joined else pictures[0]
-    small = fitted(original, MOST)
-    padded = bordered(small)
-    others = () if joined else tuple(bordered(fitted(picture, MOST_REFERENCE)) for picture in pictures[1:])
-    return Frame(original, small, padded, (padded, *others))
+    small = fitted(original, fit.most)
+    padded = bordered(small, fit.least)
+    others = () if joined else pictures[1:]
+    seen = tuple(bordered(fitted(picture, fit.reference), fit.least) for picture in others)
+    return Frame(original, small, padded, (padded, *seen))
 
 
 def side_by_side(pictures: Sequence[Image]) -> Image:
@@ -86,10 +95,10 @@ def resized(picture: Image, width: int, height: int) -> Image:
     return np.asarray(Pictures.fromarray(picture).resize((width, height), Pictures.Resampling.LANCZOS))
 
 
-def bordered(picture: NDArray[Number]) -> NDArray[Number]:
-    """With mirrored pixels to the right and below, up to whole multiples; the last pixel again where there are too
-    few to mirror."""
-    right, below = (-picture.shape[axis] % MULTIPLE for axis in (1, 0))
+def bordered(picture: NDArray[Number], least: int = MULTIPLE) -> NDArray[Number]:
+    """With mirrored pixels to the right and below, up to whole multiples and to `least`, itself one; the last pixel
+    again where there are too few to mirror."""
+    right, below = (max(-side % MULTIPLE, least - side) for side in (picture.shape[1], picture.shape[0]))
     widths = ((0, below), (0, right), (0, 0))[: picture.ndim]
     enough = picture.shape[0] > below and picture.shape[1] > right
     return np.ascontiguousarray(np.pad(picture, widths, mode="reflect" if enough else "edge"))
@@ -102,8 +111,9 @@ def cells(mask: Alpha, frame: Frame) -> NDArray[np.bool_]:
     if spread.shape != (height, width):
         touched = Pictures.fromarray(spread).resize((width, height), Pictures.Resampling.BOX)
         spread = np.asarray(touched, np.float32)
-    padded = bordered(spread)
-    rows, columns = padded.shape[0] // CELL, padded.shape[1] // CELL
+    columns, rows = (side // CELL for side in frame.size)
+    padded = np.zeros((rows * CELL, columns * CELL), np.float32)
+    padded[:height, :width] = spread
     return np.asarray(padded.reshape(rows, CELL, columns, CELL).max(axis=(1, 3)) > 0)
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING
 
 from models.requests import Run
 
-SYNCHRONISED = 4  # blocks: on MPS calls return before they are done, so that a cancel would come late
+if TYPE_CHECKING:
+    from torch import nn
+
+SYNCHRONISED = 4  # blocks: on a GPU calls return before they are done, so that a cancel would come late
 
 
 class Ticks:
@@ -21,16 +22,24 @@ class Ticks:
 
     def __call__(self) -> None:
         """One more piece is about to begin. Raises what `run.check` raises."""
-        if torch.backends.mps.is_available() and self._done % SYNCHRONISED == 0:
-            torch.mps.synchronize()
+        if self._done % SYNCHRONISED == 0:
+            caught_up()
         self._run.check()
         share = min(1.0, self._done / self._count)
         self._run.progress(self._low + (self._high - self._low) * share, self.message)
         self._done += 1
 
 
+def caught_up() -> None:
+    """Wait until the device has done what it was told."""
+    import torch
+
+    if torch.accelerator.is_available():
+        torch.accelerator.synchronize()
+
+
 @contextmanager
-def watched(blocks: Iterable[nn.Module], tick: Callable[[], None]) -> Iterator[None]:
+def watched(blocks: "Iterable[nn.Module]", tick: Callable[[], None]) -> Iterator[None]:
     """Within it, `tick` is called before each run of each block."""
     handles = [block.register_forward_pre_hook(lambda *_: tick()) for block in blocks]
     try:

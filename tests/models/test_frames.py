@@ -7,12 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import InvalidRequest
-from models.local.qwen_edit_gguf import sizes
-from models.local.qwen_edit_gguf.sizes import brought_back, cells, framed
+from models.runtime import frames
+from models.runtime.frames import Fit, brought_back, cells, framed
 
 SIDE = st.one_of(
     st.integers(1, 40), st.sampled_from([127, 640, 1021, 1999, 4096, 8191, 8192]), st.integers(1, 8192)
 )
+FIT = Fit(most=1328 * 1328, reference=1024 * 1024)
 MOST_TRIED = 2_500_000  # px: more only takes longer
 
 
@@ -34,11 +35,11 @@ def test_an_editor_that_changes_nothing_gives_back_the_very_picture(width, heigh
     if width * height > MOST_TRIED:
         width = max(1, MOST_TRIED // height)
     picture = noise(width, height)
-    frame = framed([picture], joined=False)
-    assert all(side % sizes.MULTIPLE == 0 for side in frame.size)
-    assert frame.small.shape[0] * frame.small.shape[1] <= sizes.MOST
+    frame = framed([picture], FIT)
+    assert all(side % frames.MULTIPLE == 0 for side in frame.size)
+    assert frame.small.shape[0] * frame.small.shape[1] <= FIT.most
     assert frame.references[0] is frame.padded
-    if width * height <= sizes.MOST:
+    if width * height <= FIT.most:
         assert frame.small is picture  # nothing is scaled
         assert np.array_equal(frame.padded[:height, :width], picture)
     assert np.array_equal(brought_back(frame.padded, frame), picture)
@@ -48,7 +49,7 @@ def test_an_editor_that_changes_nothing_gives_back_the_very_picture(width, heigh
 @pytest.mark.parametrize("size", [(8192, 8192), (8192, 4099)])
 def test_the_largest_pictures_come_back_as_large(size):
     picture = noise(*size)
-    frame = framed([picture], joined=False)
+    frame = framed([picture], FIT)
     assert np.array_equal(brought_back(frame.padded, frame, np.ones(picture.shape[:2], np.float32)), picture)
 
 
@@ -56,7 +57,7 @@ def test_the_largest_pictures_come_back_as_large(size):
 def test_nothing_moves(size):
     """An editor that only recolours: what it draws lies where it was, to half a pixel."""
     picture = painted(*size)
-    frame = framed([picture], joined=False)
+    frame = framed([picture], FIT)
     found = brought_back(255 - frame.padded, frame)
     assert found.shape == picture.shape
     grey = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) for image in (255 - picture, found)]
@@ -70,7 +71,7 @@ def test_nothing_moves(size):
 
 def test_a_change_of_a_large_picture_replaces_its_detail_there_and_nowhere_else():
     picture = painted(1900, 1400)
-    frame = framed([picture], joined=False)
+    frame = framed([picture], FIT)
     drawn = frame.padded.copy()
     drawn[200:600, 300:800] = (200, 30, 60)
     found = brought_back(drawn, frame)
@@ -88,7 +89,7 @@ def test_outside_the_mask_no_bit_differs(size):
     mask = np.zeros(picture.shape[:2], np.float32)
     mask[20:40, 30:60] = 1
     mask[20:40, 60] = 0.5
-    frame = framed([picture], joined=False)
+    frame = framed([picture], FIT)
     found = brought_back(255 - frame.padded, frame, mask)
     assert np.array_equal(found[mask == 0], picture[mask == 0])
     assert (found[mask == 1] != picture[mask == 1]).mean() > 0.9
@@ -105,7 +106,7 @@ def test_outside_the_mask_no_bit_differs(size):
 
 def test_two_side_by_side_are_as_high_as_the_first():
     first, second = noise(50, 40), noise(30, 80, 1)
-    frame = framed([first, second], joined=True)
+    frame = framed([first, second], FIT, joined=True)
     assert frame.original.shape == (40, 65, 3)
     assert np.array_equal(frame.original[:, :50], first)
     assert len(frame.references) == 1
@@ -118,14 +119,22 @@ def test_two_side_by_side_are_as_high_as_the_first():
 
 
 def test_what_is_only_looked_at_keeps_its_size_unless_it_is_large():
-    frame = framed([noise(33, 21), noise(100, 50), noise(3000, 2000)], joined=False)
+    frame = framed([noise(33, 21), noise(100, 50), noise(3000, 2000)], FIT)
     assert frame.original.shape == (21, 33, 3)
     assert [reference.shape[:2] for reference in frame.references[:2]] == [(32, 48), (64, 112)]
     large = frame.references[2]
-    assert large.shape[0] * large.shape[1] <= 1.05 * sizes.MOST_REFERENCE
+    assert large.shape[0] * large.shape[1] <= 1.05 * FIT.reference
     assert large.shape[1] / large.shape[0] == pytest.approx(1.5, abs=0.05)
+
+
+def test_what_is_too_small_for_a_network_gets_a_wider_border():
+    picture = noise(70, 3)
+    frame = framed([picture], Fit(FIT.most, FIT.reference, least=64))
+    assert frame.size == (80, 64)
+    assert np.array_equal(brought_back(frame.padded, frame), picture)
+    assert cells(np.ones((3, 70), np.float32), frame).sum() == 9
 
 
 def test_a_side_beyond_what_is_promised_is_refused():
     with pytest.raises(InvalidRequest, match="1 to 8192 px"):
-        framed([np.zeros((2, 8193, 3), np.uint8)], joined=False)
+        framed([np.zeros((2, 8193, 3), np.uint8)], FIT)
