@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from models.local.liveportrait.networks import build, winograd
 from models.local.liveportrait.networks.fourier import FourierConv3d
+from models.local.liveportrait.networks.taps import TapsFirst
 from models.local.liveportrait.networks.warping_module import Source
 
 States = Callable[[str], Mapping[str, Any]]
@@ -91,6 +92,7 @@ def accelerate(network: nn.Module) -> None:
     motion = getattr(network, "dense_motion_network", None)
     if motion is not None:
         motion.mask = FourierConv3d(motion.mask)
+        motion.occlusion = TapsFirst(motion.occlusion)
     winograd.install(network)
 
 

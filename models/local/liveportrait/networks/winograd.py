@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.local.liveportrait.networks.product import PANEL, ROWS, products
-from models.local.liveportrait.networks.shares import scratch, shared
+from models.local.liveportrait.networks.shares import planes, shared
 from models.local.liveportrait.networks.tiles import STEP, TILE, read, write
 
 BUFFER = 3_000_000  # numbers in flight on a core: about what its part of the caches holds
@@ -75,8 +75,8 @@ class Winograd(nn.Module):
         depth, columns = len(x), out.shape[2] // STEP
         tiles = rows * columns  # of one layer; a tap is a plain shift by so many
         count = math.ceil(depth * tiles / ROWS) * ROWS
-        seen = _planes("seen", (count + (taps - 1) * tiles) * inside)
-        product = _planes("product", count * panels * PANEL)
+        seen = planes("seen", PLANES, (count + (taps - 1) * tiles) * inside)
+        product = planes("product", PLANES, count * panels * PANEL)
         start = taps // 2 * tiles * inside
         if start:  # nothing before the first layer, and after the last
             seen[:, :start] = 0
@@ -97,17 +97,21 @@ def transformed(weight: Tensor) -> Floats:
     return found
 
 
-def _planes(name: str, count: int) -> Floats:
-    """(36, count or more) of this thread, not set."""
-    return scratch(name, PLANES * (count + APART)).reshape(PLANES, -1)
-
-
 def install(module: nn.Module) -> None:
-    """Put Winograd's way in the place of every convolution below `module` that gains by it."""
-    for name, child in module.named_children():
-        if isinstance(child, nn.Conv2d | nn.Conv3d):
-            three = set(child.kernel_size) == {3} and child.padding == (1,) * len(child.kernel_size)
-            if three and min(child.in_channels, child.out_channels) >= LEAST:
-                setattr(module, name, Winograd(child))
-        else:
+    """Put Winograd's way in the place of every convolution below `module` that gains by it, with the ReLU after it."""
+    children = list(module.named_children())
+    for (name, child), (after, following) in zip(children, [*children[1:], ("", None)], strict=True):
+        if not _gains(child):
             install(child)
+            continue
+        relu = isinstance(module, nn.Sequential) and isinstance(following, nn.ReLU)
+        setattr(module, name, Winograd(child, 0.0 if relu else 1.0))
+        if relu:
+            setattr(module, after, nn.Identity())
+
+
+def _gains(child: nn.Module) -> bool:
+    if not isinstance(child, nn.Conv2d | nn.Conv3d):
+        return False
+    three = set(child.kernel_size) == {3} and child.padding == (1,) * len(child.kernel_size)
+    return three and min(child.in_channels, child.out_channels) >= LEAST
