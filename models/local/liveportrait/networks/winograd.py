@@ -6,6 +6,7 @@ the plain way by some 1e-6 of the largest value. A 3-D kernel is three flat ones
 """
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -100,7 +101,7 @@ def transformed(weight: Tensor) -> Floats:
 def install(module: nn.Module) -> None:
     """Put Winograd's way in the place of every convolution below `module` that gains by it, with the ReLU after it."""
     children = list(module.named_children())
-    for (name, child), (after, following) in zip(children, [*children[1:], ("", None)], strict=True):
+    for (name, child), (after, following) in pairwise([*children, ("", None)]):
         if not _gains(child):
             install(child)
             continue
