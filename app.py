@@ -1,15 +1,13 @@
 """The front door: settings, store, runner, screens, launch. Hugging Face Spaces starts it too."""
 
-import logging
 import queue
 import signal
 import sys
 import threading
 from collections.abc import Sequence
-from logging.handlers import RotatingFileHandler
 
 from jobs.errors import JobsError
-from scenehf.cli import INTERRUPTED, app_settings
+from scenehf.cli import INTERRUPTED, app_settings, log_to_file
 from scenehf.instance import PortTaken, only_one
 from scenehf.settings import BadSettings, Settings
 from scenehf.worker import build
@@ -20,7 +18,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         settings, takeover = app_settings(argv)
         with only_one(settings.data, settings.port, takeover=takeover):
-            _log_to_file(settings)
+            log_to_file(settings)
             return INTERRUPTED if _serve(settings) == signal.SIGINT else 0
     except (PortTaken, BadSettings, JobsError) as refusal:
         print(refusal, file=sys.stderr)
@@ -48,12 +46,6 @@ def _serve(settings: Settings) -> int:
         # Beside the runner's own stop, so that both are over within 5 seconds.
         threading.Thread(target=screens.close).start()
     return reason
-
-
-def _log_to_file(settings: Settings) -> None:
-    file = RotatingFileHandler(settings.logs / "app.log", maxBytes=2_000_000, backupCount=3, encoding="utf-8")
-    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[file])
 
 
 if __name__ == "__main__":

@@ -12,6 +12,9 @@ usage() {
     cat <<'TEXT'
 ./launch.sh [--port N] [--share] [--no-browser] [--takeover]    start the app on this machine
 ./launch.sh layers PHOTO --out DIR       take a photo apart into layers and a clean plate, without a screen
+./launch.sh gaze PORTRAIT --out DIR      make a portrait that follows the cursor, as a page of its own
+./launch.sh edit --model ID --prompt TEXT [--image FILE] --out DIR    edit a picture, or make one from words
+./launch.sh convert FILE --to png|jpeg|webp    another format, with the recipe that is in the picture
 ./launch.sh jobs list|show|status|clean|export|import|verify    stored work
 ./launch.sh models list|pull|verify      weights of local models
 ./launch.sh doctor                       is this machine fit, and if not, what cures it
@@ -31,14 +34,10 @@ main() {
     local verb=app
     case "${1:-}" in
         -h | --help | help) usage; return ;;
-        test | layers | edit | gaze | jobs | models | doctor) verb=$1; shift ;;
+        test | layers | edit | convert | gaze | jobs | models | doctor) verb=$1; shift ;;
         -* | "") ;;
         *) usage >&2; die "There is no verb \`$1\`." ;;
     esac
-    if [ "$verb" = edit ]; then
-        say "\`$verb\` is not part of this version."
-        exit 2
-    fi
     if [ "$verb" = test ]; then
         run_tests "$@"
         return
@@ -67,9 +66,8 @@ install() { # requirement files
         for file in "$@"; do
             arguments+=(-r "$ROOT/$file")
         done
-        # --no-compile: most of these files are never imported; the rest compile once, when they are.
         say "Installing packages into $VENV (about 3 GB to fetch the first time, some minutes) ..."
-        "$PYTHON" -m pip install --disable-pip-version-check --no-compile "${arguments[@]}" -c "$ROOT/requirements.lock" ||
+        fetch "${arguments[@]}" -c "$ROOT/requirements.lock" ||
             die "The packages could not be installed; the lines above say why. The same command goes on from there."
         for file in "$@"; do
             requirements_hash "$file" >"$VENV/.stamp-$file"
@@ -78,6 +76,18 @@ install() { # requirement files
     keep_bytecode
     export PYTHONPATH="$ROOT${PYTHONPATH:+:$PYTHONPATH}" # our packages, from whatever folder we are called
     export PYTHONSAFEPATH=1                              # and never the caller's
+}
+
+# uv fetches and unpacks many packages at a time: under a minute instead of four. It does not read pip's settings
+# (mirrors, certificates): where it gets nowhere, pip goes on.
+fetch() { # requirements, as pip takes them
+    local pip=("$PYTHON" -m pip install --disable-pip-version-check)
+    if "${pip[@]}" --quiet uv -c "$ROOT/requirements.lock"; then
+        "$PYTHON" -m uv pip install --no-cache --python "$PYTHON" "$@" && return
+        say "uv could not install them; trying pip, which takes longer ..."
+    fi
+    # --no-compile: most of these files are never imported; the rest compile once, when they are.
+    "${pip[@]}" --no-compile "$@"
 }
 
 requirements_hash() {
@@ -167,13 +177,14 @@ run_tests() {
     local bin=$VENV/bin
     export SCENEHF_HOME="${SCENEHF_HOME:-$HOME/.cache/scenehf-tests}" # holds the weights between two runs
     "$PYTHON" -m scenehf models pull starter
-    "$PYTHON" -c "import pymatting" & # compiles for half a minute, once, on a core that is idle meanwhile
+    # Compiles and mattes for a minute, once, on a core that is idle meanwhile.
+    "$PYTHON" -c "from benchmarks.composites import singles; singles()" &
     step "$bin/ruff" check .
     step "$bin/ruff" format --check .
     step "$bin/mypy"
     step "$bin/lint-imports" --no-logo --cache-dir "$VENV/.cache/import_linter"
-    wait
     step "$PYTHON" -m pytest -n 2 --dist loadfile "$@"
+    wait
     [ -z "$FAILED" ] || die "Failed:$FAILED"
 }
 

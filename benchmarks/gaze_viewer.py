@@ -18,7 +18,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.screens_pages import percentile
 from benchmarks.silence import SILENT
-from scenehf.gaze import grid, site, sprites
+from scenehf.gaze import grid, site, sprites, webp
 
 SLOWEST = 20.0  # ms, of 95 frames of 100
 MOST_PIXELS = 128 * 512 * 512
@@ -92,7 +92,7 @@ def exported(folder: Path, side: int, size: int) -> None:
     mobile = grid.mobile_side(side)
     with ThreadPoolExecutor(sprites.ENCODERS) as pool:
         encoded: dict[tuple[int, int], bytes] = dict(
-            zip(cells, pool.map(sprites.encode, cells.values()), strict=True)
+            zip(cells, pool.map(webp.encode, cells.values()), strict=True)
         )
     about = site.metadata(
         side=side, mobile=mobile, size=(size, size), alpha=False, engine="mesh", ranges={}, calibration={},

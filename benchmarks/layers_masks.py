@@ -91,7 +91,7 @@ def without_hint(engine: Engine, pool: Pool, cases: tuple[Composite, ...]) -> Ro
     row = Row("composites, no hint")
     for case in cases:
         started = time.perf_counter()
-        plan = PLANNERS["offline"](case.image, pool, Silence())
+        plan = PLANNERS["offline"].propose(case.image, pool, Silence())
         alpha, confidence = np.zeros(case.image.shape[:2], np.float32), 0.0
         height, width = alpha.shape
         boxes = [

@@ -1,8 +1,8 @@
 """The README's screenshots, from real runs: `python -m benchmarks.screenshots` writes docs/screen-*.webp.
 
 The real engine takes apart photos that ship in wheels, without a hint. Shown are the plan of the example
-button's astronaut, the finished scene of a dahlia (by vultilion, CC BY 2.0, ships in scikit-learn), and the list of
-jobs; each in light and in dark.
+button's astronaut, the finished scene of a dahlia (by vultilion, CC BY 2.0, ships in scikit-learn), her portrait turned
+towards the pointer, and the list of jobs; each in light and in dark.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from jobs.store import Store
 from scenehf.settings import load
 from scenehf.ui.build import Screens
 from scenehf.worker import build
-from scenehf.workflows import actions
+from scenehf.workflows import actions, gaze
 from tests.conftest import BROWSERS, QUIET
 
 TARGET = Path(__file__).parent.parent / "docs"
@@ -77,6 +77,14 @@ def shown_job(store: Store) -> str:
     first = actions.plan_of(store, job.id).extractions[0]
     actions.edit_step(store, job.id, first.id, name=NAME)
     finish(store, job.id)
+    return job.id
+
+
+def portrait_job(store: Store) -> str:
+    """The job of a finished grid of gazes; its id."""
+    job = gaze.create(store, PHOTOS["astronaut"], "Eileen Collins.png")
+    if settle(store, job.id) != "succeeded":
+        raise RuntimeError(store.job(job.id).error)
     return job.id
 
 
@@ -136,10 +144,22 @@ def show_scene(page: Page, store: Store, job_id: str) -> None:
     page.mouse.move(2, 2)
 
 
+def show_portrait(page: Page) -> None:
+    """She looks at the pointer, which is at her right."""
+    frame = page.locator(".shf-gaze iframe").first
+    frame.wait_for()
+    frame.content_frame.locator("gaze-portrait canvas").wait_for()
+    box = frame.bounding_box()
+    assert box is not None
+    for part in (0.5, 0.03):
+        page.mouse.move(box["x"] + part * box["width"], box["y"] + 0.6 * box["height"], steps=4)
+        page.wait_for_timeout(REST)
+
+
 def take(browser: Browser, store: Store, address: str) -> None:
     """All screens."""
     other_jobs(store)
-    scene = shown_job(store)
+    scene, portrait = shown_job(store), portrait_job(store)
     with opened(browser, address, "light") as page:
         page.get_by_role("button", name="Astronaut").click()
         page.get_by_role("button", name="Run").wait_for()
@@ -153,6 +173,9 @@ def take(browser: Browser, store: Store, address: str) -> None:
         with opened(browser, f"{address}/?job={scene}", theme) as page:
             show_scene(page, store, scene)
             save(page, f"layers-{theme}")
+        with opened(browser, f"{address}/?job={portrait}", theme) as page:
+            show_portrait(page)
+            save(page, f"gaze-{theme}")
         with opened(browser, address, theme) as page:
             page.get_by_role("tab", name="History").click()
             page.locator(".shf-row").first.wait_for()

@@ -68,6 +68,18 @@ class NoSuchStep(StoreError):
     hint = "Reload the job to see its steps."
 
 
+class NoSuchBill(StoreError):
+    """The ledger knows no paid call of this id."""
+
+    hint = "Reload the job to see its paid calls."
+
+
+class SpendCap(JobsError):
+    """A call that could pass a limit on spending; nothing was sent and nothing was spent."""
+
+    hint = "Raise the limit in the settings, or wait until it starts anew."
+
+
 class IllegalMove(StoreError):
     """The tables of `jobs.job` do not allow this change of state now; nothing changed."""
 
@@ -117,7 +129,10 @@ class Interrupted(BaseException):
 
 
 def describe(error: Exception) -> dict[str, str]:
-    """An exception as a job or step keeps it: kind, message and hint. The traceback belongs into the log file."""
+    """An exception as a job or step keeps it: kind, message and hint, and of a paid call whether it was charged and by
+    which id its service finds it. The traceback belongs into the log file."""
     kind = error.kind if isinstance(error, UnitFailed) else type(error).__name__
     message = str(error.args[0]) if error.args else str(error)
-    return {"kind": kind, "message": message or kind, "hint": str(getattr(error, "hint", ""))}
+    told = {"kind": kind, "message": message or kind, "hint": str(getattr(error, "hint", ""))}
+    paid = {name: str(getattr(error, name, "")) for name in ("charged", "request_id")}
+    return told | {name: value for name, value in paid.items() if value}

@@ -10,6 +10,9 @@ JobState: TypeAlias = Literal["queued", "running", "needs_review", "succeeded", 
 StepState: TypeAlias = Literal[
     "pending", "running", "done", "needs_review", "accepted", "failed", "cancelled", "unknown"
 ]
+BillState: TypeAlias = Literal[
+    "reserved", "submitting", "submitted", "remote_done", "settled", "released", "uncertain"
+]
 
 # From a state, to which others. running -> queued: interrupted, or its lease was lost. succeeded -> queued: a
 # person sent one of its steps back. queued -> needs_review: paused before it began.
@@ -34,6 +37,19 @@ STEP_MOVES: Mapping[str, frozenset[str]] = {
     "cancelled": frozenset({"pending"}),
     "unknown": frozenset({"pending", "failed"}),
 }
+
+# released: provably unpaid. uncertain: the call may have been accepted; it is looked up, or a person tells. The
+# database refuses every other move too (schema.sql).
+BILL_MOVES: Mapping[str, frozenset[str]] = {
+    "reserved": frozenset({"submitting", "released"}),
+    "submitting": frozenset({"submitted", "released", "uncertain"}),
+    "submitted": frozenset({"remote_done"}),
+    "remote_done": frozenset({"settled"}),
+    "uncertain": frozenset({"settled", "released"}),
+}
+
+# Promised or out, and not over. What is uncertain stays open until somebody tells.
+OPEN_BILLS: tuple[BillState, ...] = ("reserved", "submitting", "submitted", "remote_done", "uncertain")
 
 FINISHED: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
 
@@ -84,6 +100,41 @@ class Step:
     error: dict[str, Any] | None
     started: float | None
     ended: float | None
+
+
+@dataclass(frozen=True)
+class Bill:
+    """One paid call. reserved: its upper bound, settled: what it cost, in millionths of a US dollar.
+
+    key: names the step's inputs and which of its calls this is.
+    remote: what is known of it, JSON: what was asked, the provider's ids, its results. `kept` in it says that the
+    results are assets of the job.
+    """
+
+    id: str
+    job_id: str
+    step_key: str
+    attempt: int
+    key: str
+    provider: str
+    state: BillState
+    reserved: int
+    settled: int | None
+    remote: dict[str, Any]
+    created: float
+    updated: float
+
+    @property
+    def counted(self) -> int:
+        """What the caps count."""
+        if self.state == "released":
+            return 0
+        return self.reserved if self.settled is None else self.settled
+
+    @property
+    def resumable(self) -> bool:
+        """Whether asking the same again is to go on with this call and not to pay for another one."""
+        return self.state not in ("settled", "released") or bool(self.remote.get("kept"))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ Durable means: when a method that writes has returned, neither kill -9 nor a pow
 threads and processes of one machine, not for network file systems. Reads are pages, never open cursors.
 
 The class is put together from one layer per table, each in its own file:
-Database < Events < Assets < Queue < Steps < Upkeep < Store.
+Database < Events < Assets < Queue < Steps < Ledger < Upkeep < Store.
 """
 
 from pathlib import Path

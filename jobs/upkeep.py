@@ -11,7 +11,7 @@ from jobs.errors import IllegalMove, NoSuchJob, StoreDamaged
 from jobs.files import SHA256, free_bytes, size_of, typed_errors
 from jobs.job import Finding
 from jobs.lane import Lane
-from jobs.steps import Steps
+from jobs.ledger import Ledger
 
 EVENTS_AT_ONCE = 1000
 PAGES_AT_ONCE = 1000
@@ -37,7 +37,7 @@ class Cleaned:
     bytes: int
 
 
-class Upkeep(Steps):
+class Upkeep(Ledger):
     """What a janitor does."""
 
     ballast: Ballast

@@ -1,12 +1,13 @@
 """Loaded models of one process: check, load once, evict the least recently used, call."""
 
+import gc
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from models.catalog import SPECS
-from models.errors import UnknownModel
+from models.errors import OutOfMemory, UnknownModel
 from models.requests import Loaded, Request, Run
 from models.spec import Host, ModelSpec
 
@@ -36,8 +37,20 @@ class Pool:
         spec.check(request)
         with self._turn:
             run.check()
-            model: Loaded[Request[Result], Result] = self._ready(spec, run)
-            return model(request, run)
+            try:
+                return self._answer(spec, request, run)
+            except (OutOfMemory, MemoryError):
+                run.log(f"{spec.title} ran out of memory; trying once more with nothing else loaded.")
+                self._loaded.clear()
+                gc.collect()
+            try:
+                return self._answer(spec, request, run)
+            except MemoryError as error:
+                raise OutOfMemory(f"There is not enough memory for {spec.title}.") from error
+
+    def _answer(self, spec: ModelSpec, request: Request[Result], run: Run) -> Result:
+        model: Loaded[Request[Result], Result] = self._ready(spec, run)
+        return model(request, run)
 
     def _ready(self, spec: ModelSpec, run: Run) -> Loaded[Any, Any]:
         if spec.id not in self._loaded:

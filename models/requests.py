@@ -9,7 +9,7 @@ Pixel conventions, everywhere in this package:
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,61 @@ class Run(Protocol):
         """The value kept under `key`, or None."""
 
 
+BillState: TypeAlias = Literal[
+    "reserved", "submitting", "submitted", "remote_done", "settled", "released", "uncertain"
+]
+
+
+class Bill(Protocol):
+    """One paid call as the ledger knows it. reserved: its upper bound in millionths of a US dollar. remote: JSON."""
+
+    @property
+    def id(self) -> str:
+        """Its name in the ledger."""
+
+    @property
+    def state(self) -> BillState:
+        """How far the call has come, durably."""
+
+    @property
+    def reserved(self) -> int:
+        """The upper bound."""
+
+    @property
+    def remote(self) -> dict[str, Any]:
+        """What is known of the call: what was asked, the service's ids, its results."""
+
+
+@runtime_checkable
+class Payer(Run, Protocol):
+    """A run that may spend money. Every change is durable when its method returns. `jobs.paying.Paying` fits it."""
+
+    def reserve(self, call: str, provider: str, microusd: int) -> Bill:
+        """Promise up to `microusd`, or return the bill that an earlier run left open for this call."""
+
+    def move(
+        self,
+        bill_id: str,
+        state: BillState,
+        *,
+        remote: dict[str, Any] | None = None,
+        microusd: int | None = None,
+    ) -> Bill:
+        """The bill's next state; `remote` is merged, `microusd` is what a settled call cost."""
+
+    def note(self, bill_id: str, remote: dict[str, Any]) -> Bill:
+        """Keep more of what is known of a call."""
+
+    def keep(self, bill_id: str, results: Sequence[tuple[bytes, str]]) -> None:
+        """Put the results (bytes, media type) on the disk, all or none."""
+
+    def kept(self, bill_id: str) -> list[bytes]:
+        """The results that were kept, [] if there are none."""
+
+    def cancelled(self) -> bool:
+        """Whether a person wants the work to end for good, when `check` raised."""
+
+
 class Request(Generic[Result]):
     """Base of all requests; `Result` is what the model answers with."""
 
@@ -74,6 +129,46 @@ class Inpainting(Request[Image]):
 
     image: Image
     mask: Mask
+
+
+@dataclass(frozen=True, eq=False)
+class TextToImage(Request[tuple[Image, ...]]):
+    """Make pictures from words. options: by the names of the model's own `Options`; what is absent takes its default.
+    call: tells several paid calls of one step apart."""
+
+    prompt: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    call: str = "1"
+
+
+@dataclass(frozen=True, eq=False)
+class ImageEdit(Request[tuple[Image, ...]]):
+    """Redraw the first of `images` as the prompt says; the others are looked at. The answers show the first one's
+    frame, at whatever size the model works at; whoever asked brings them back to its own.
+
+    mask: float32 (height, width) of the first image, 1 may change, 0 stays; a model may use it, or leave it to whoever
+    lays the answer over the image. options, call: as of TextToImage.
+    """
+
+    images: tuple[Image, ...]
+    prompt: str
+    mask: Alpha | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    call: str = "1"
+
+
+@dataclass(frozen=True, eq=False)
+class ImageTextToText(Request[str]):
+    """Ask about an image. schema: JSON schema of the answer, which is JSON text that nobody has checked. system: what
+    holds whatever the picture says. call: tells several paid calls of one step apart. model: another one of the same
+    service, by the name that it has there."""
+
+    image: Image
+    prompt: str
+    system: str
+    schema: dict[str, Any]
+    call: str = "1"
+    model: str = ""
 
 
 @dataclass(frozen=True)

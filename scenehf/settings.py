@@ -13,6 +13,9 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from jobs.ledger import DOLLAR, Caps
+from models.spec import Access
+
 CHECKOUT = Path(__file__).parent.parent
 DEFAULT_HOME = Path("~/.scenehf")
 KEYS = (
@@ -44,6 +47,10 @@ class Settings(BaseSettings):
     share: bool = False
     browser: bool = True
     space_id: str | None = Field(None, alias="SPACE_ID")
+    cap_run: float = Field(1.0, ge=0)  # US dollars that one job, a day and a month may cost
+    cap_day: float = Field(5.0, ge=0)
+    cap_month: float = Field(50.0, ge=0)
+    cap_compute: float = Field(2000.0, ge=0)  # megapixels times steps that one job may take of this machine
 
     replicate_api_token: SecretStr | None = Field(None, alias="REPLICATE_API_TOKEN")
     fal_key: SecretStr | None = Field(None, alias="FAL_KEY")
@@ -51,9 +58,12 @@ class Settings(BaseSettings):
     google_application_credentials: Path | None = Field(None, alias="GOOGLE_APPLICATION_CREDENTIALS")
     gcp_project_id: str | None = Field(None, alias="GCP_PROJECT_ID")
     gcp_region: str | None = Field(None, alias="GCP_REGION")
+    vertex_endpoint: str | None = Field(None, alias="VERTEX_ENDPOINT")
     openai_api_key: SecretStr | None = Field(None, alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(None, alias="OPENAI_BASE_URL")
     planner_provider: str | None = Field(None, alias="PLANNER_PROVIDER")
+    planner_model: str | None = Field(None, alias="PLANNER_MODEL")
+    addresses: dict[str, str] = {}  # other servers in the place of a service's own, by its name; JSON
     hf_token: SecretStr | None = Field(None, alias="HF_TOKEN")
 
     @property
@@ -84,6 +94,26 @@ class Settings(BaseSettings):
     def keys_found(self) -> tuple[str, ...]:
         """The names of the keys that are set; never their values."""
         return tuple(name for name in KEYS if getattr(self, name.lower()) is not None)
+
+    def caps(self) -> Caps:
+        """The limits on spending."""
+        return Caps(*(round(usd * DOLLAR) for usd in (self.cap_run, self.cap_day, self.cap_month)))
+
+    def access(self) -> Access:
+        """How remote services are reached with the owner's own keys."""
+        return Access(
+            replicate=self.replicate_api_token,
+            fal=self.fal_key,
+            google=self.google_api_key,
+            google_account=self.google_application_credentials,
+            google_project=self.gcp_project_id,
+            google_region=self.gcp_region,
+            vertex_endpoint=self.vertex_endpoint,
+            openai=self.openai_api_key,
+            openai_base_url=self.openai_base_url,
+            planner=self.planner_model,
+            addresses=self.addresses,
+        )
 
     def model_post_init(self, context: Any, /) -> None:
         """`~` means the home of the person, and a relative path means the folder they stand in, from now on."""

@@ -14,9 +14,13 @@ from jobs.store import Store
 from models.pool import Pool
 from models.spec import Host
 from scenehf.settings import Settings
-from scenehf.workflows import extract, gaze
+from scenehf.workflows import extract, gaze, make
 
-WORKFLOWS: dict[str, Callable[[Context], None]] = {extract.KIND: extract.run, gaze.KIND: gaze.run}
+WORKFLOWS: dict[str, Callable[[Context], None]] = {
+    extract.KIND: extract.run,
+    gaze.KIND: gaze.run,
+    make.KIND: make.run,
+}
 
 
 def units() -> dict[str, Callable[..., Any]]:
@@ -24,11 +28,13 @@ def units() -> dict[str, Callable[..., Any]]:
     from scenehf.workflows import scene_units
     from scenehf.workflows.gaze_units import GazeUnits
     from scenehf.workflows.layer_units import LayerUnits
+    from scenehf.workflows.make_units import MakeUnits
 
     pool = Pool(Host(weights=Settings().weights))
     return (
         LayerUnits(pool).table()
         | GazeUnits(pool).table()
+        | MakeUnits(pool).table()
         | {
             "layers.assemble": scene_units.assemble,
             "layers.export": scene_units.export,

@@ -89,9 +89,9 @@ def test_every_model_is_in_the_catalog_and_every_line_has_its_file():
     files = modules_in("models/local") | (
         modules_in("models/cloud") if (ROOT / "models/cloud").is_dir() else set()
     )
-    named = set(re.findall(r'load=_\w+\("(\w+)"\)', (ROOT / "models/catalog.py").read_text()))
+    named = set(re.findall(r'load=_\w+\("(\w+)"[,)]', (ROOT / "models/catalog.py").read_text()))
     assert named == files
-    assert len(SPECS) == len({spec.id for spec in SPECS}) == len(files)
+    assert len(SPECS) == len({spec.id for spec in SPECS}) >= len(files)
     for name in modules_in("models/local"):
         assert callable(importlib.import_module(f"models.local.{name}").load)
 
@@ -223,6 +223,7 @@ VIOLATIONS = (
     ("rooms", "scenehf.settings", "scenehf.errors"),
     ("rooms", "scenehf.instance", "scenehf.settings"),
     ("rooms", "scenehf.newroom", "scenehf.scene"),
+    ("models", "models.redact", "models.errors"),
     ("models", "models.errors", "models.requests"),
     ("models", "models.requests", "models.spec"),
     ("models", "models.spec", "models.runtime.weights"),
@@ -236,11 +237,13 @@ VIOLATIONS = (
     ("torch", "scenehf.layers.engines.local", "torch"),
     ("torch", "scenehf.ui.build", "transformers"),
     ("torch", "models.pool", "diffusers"),
+    ("torch", "models.providers.fal", "torch"),
     ("torch", "jobs.host", "torch"),
     ("jobs", "jobs.job", "pydantic"),
     ("jobs", "jobs.preview", "PIL"),
     ("one-file-models", "models.local.face_detector", "models.local.person_matte"),
     ("one-file-models", "models.local.patchmatch", "models.local.saliency_cut"),
+    ("models", "models.providers.fal", "models.cloud"),
     ("one-file-engines", "scenehf.layers.engines.second", "scenehf.layers.engines.local"),
     ("one-file-planners", "scenehf.layers.planners.second", "scenehf.layers.planners.offline"),
     ("one-file-tabs", "scenehf.ui.tabs.history", "scenehf.ui.tabs.layers"),

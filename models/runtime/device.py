@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 Device = Literal["mps", "cuda", "cpu"]
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 MEMINFO = Path("/proc/meminfo")
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "invalid buffer size", "not enough memory")
 
 
 def best_device() -> Device:
@@ -36,6 +38,48 @@ def free_memory() -> int:
         if line.startswith("MemAvailable:"):
             return min(int(line.split()[1]) * 1024, total_memory())
     return total_memory()
+
+
+def lendable_memory(device: str) -> int:
+    """What networks on this device may take: on MPS the part of main memory that macOS lends to the graphics, on CUDA
+    that of the card, else main memory."""
+    if device == "mps":
+        import torch
+
+        return int(torch.mps.recommended_max_memory())
+    if device == "cuda":
+        import torch
+
+        return int(torch.cuda.mem_get_info()[1])
+    return total_memory()
+
+
+def release(device: str) -> None:
+    """Give back what no tensor uses any more."""
+    import torch
+
+    if device == "mps":
+        torch.mps.empty_cache()
+    elif device == "cuda":
+        torch.cuda.empty_cache()
+
+
+def computes_bfloat16(device: str) -> bool:
+    """Whether bfloat16 is as fast there as it is small: on every GPU that we know, and on few CPUs."""
+    if device != "cpu":
+        return True
+    import torch
+
+    told: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(told.get("amx_bf16") or told.get("avx512_bf16"))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch, or Python, says that there was not enough memory."""
+    if isinstance(error, MemoryError):
+        return True
+    said = str(error).lower()
+    return isinstance(error, RuntimeError) and any(sign in said for sign in OUT_OF_MEMORY)
 
 
 def _container_limit() -> int | None:

@@ -4,28 +4,27 @@ Only the file of the verb that was asked for is imported. Exit codes: 0 done, 1 
 """
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from jobs.errors import JobsError
 from jobs.job import Event, Job
 from jobs.store import Store
 from models.errors import ModelError
+from models.redact import Redacting
 from scenehf.errors import BadPicture, NotPossible, SceneError
 from scenehf.settings import BadSettings, Settings, load
 
-VERBS = ("layers", "gaze", "jobs", "models", "doctor")
-LATER = ("edit",)
+VERBS = ("layers", "edit", "convert", "gaze", "jobs", "models", "doctor")
 INTERRUPTED = 130  # what a shell expects after Ctrl+C
 
 
 def main(argv: Sequence[str]) -> int:
     """Run one verb; every failure that a person can cure is one sentence on stderr."""
-    if argv and argv[0] in LATER:
-        print(f"`{argv[0]}` is not part of this version.", file=sys.stderr)
-        return 2
     flags, rest = _everywhere().parse_known_args(argv)
     args = _verbs(rest).parse_args(rest)
     try:
@@ -59,6 +58,14 @@ def app_settings(argv: Sequence[str]) -> tuple[Settings, bool]:
     flags = vars(parser.parse_args(argv))
     takeover = bool(flags.pop("takeover"))
     return load(**flags), takeover
+
+
+def log_to_file(settings: Settings) -> None:
+    """Everything that is logged from now on, without any key, goes to `logs/app.log`."""
+    file = RotatingFileHandler(settings.logs / "app.log", maxBytes=2_000_000, backupCount=3, encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    file.addFilter(Redacting())
+    logging.basicConfig(level=logging.INFO, handlers=[file])
 
 
 def _everywhere() -> argparse.ArgumentParser:

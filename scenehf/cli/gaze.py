@@ -49,6 +49,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         metavar="NAME=VALUE,...",
         help="LivePortrait: what the face is to do, for example smile=0.8,blink=-5",
     )
+    parser.add_argument("--yes", action="store_true", help="agree to what a service charges, within the caps")
     parser.add_argument("--cutout", action="store_true", help="the person alone, without the background")
     parser.add_argument(
         "--face", metavar="X,Y", help="a point on the face to turn, in source pixels; the largest without it"
@@ -70,6 +71,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         },
         settings.weights,
     )
+    usd = gaze.usd_of_cells(params.engine, params.grid**2)
+    if usd and not args.yes:
+        raise NotPossible(f"{params.grid**2} cells may cost ${usd:.2f}. Add --yes if that is fine.")
+    params = params.model_copy(update={"confirmed": True})
     folder(args.out)
     services = build(settings)
     job = gaze.create(services.store, args.portrait, args.portrait.name, params=params)

@@ -9,11 +9,14 @@ from jobs.job import Job
 from jobs.store import Store
 from scenehf.cli import folder, follow
 from scenehf.errors import NotPossible
+from scenehf.layers.engines import ENGINES
 from scenehf.layers.plan import ExtractStep, Plan, arrange, fresh_id, separated
+from scenehf.layers.planners import OFFLINE, PLANNERS
 from scenehf.pixels import open_image
 from scenehf.settings import Settings
 from scenehf.worker import build
 from scenehf.workflows import actions
+from scenehf.workflows.estimate import model_of_plan, usd_of, usd_of_plan
 from scenehf.workflows.extract import EXPORT, ExportOrder, Params
 from scenehf.workflows.making import asset_name
 
@@ -32,7 +35,14 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         metavar="NAME=X,Y,W,H",
         help="an object in source pixels; repeat for more, front to back",
     )
-    parser.add_argument("--planner", default="offline", help="who reads the picture when no box is given")
+    parser.add_argument(
+        "--planner",
+        default=OFFLINE,
+        choices=tuple(PLANNERS),
+        help="who reads the picture when no box is given",
+    )
+    parser.add_argument("--engine", default="local", choices=tuple(ENGINES), help="who cuts the layers out")
+    parser.add_argument("--yes", action="store_true", help="agree to what services charge, within the caps")
     parser.add_argument("--edges", choices=("faithful", "clean"), default="faithful")
 
 
@@ -40,7 +50,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Exit 0 with all files written (also where steps need review), 2 for bad input, 1 if the job failed."""
     plan = _plan(args.photo, args.box) if args.box else None
     order = EVERYTHING.model_copy(update={"edges": args.edges})
-    params = Params(plan=plan, planner=args.planner, headless=True, confirmed=True, export=order)
+    if not args.yes:
+        _ask_for_consent(args.planner if plan is None else OFFLINE, args.engine, settings)
+    params = Params(
+        plan=plan, planner=args.planner, engine=args.engine, headless=True, confirmed=True, export=order
+    )
     folder(args.out)
     services = build(settings)
     job = actions.create(services.store, args.photo, args.photo.name, params=params)
@@ -52,6 +66,21 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             return 1
         _copy(services.store, job, args.out)
     return 0
+
+
+def _ask_for_consent(planner: str, engine: str, settings: Settings) -> None:
+    """Refuse what costs money with its price, so that agreeing is a deliberate act."""
+    reading, layer = usd_of_plan(planner, settings.access()), usd_of(engine, "extract")
+    if reading is None:
+        model = model_of_plan(planner, settings.access())
+        raise NotPossible(
+            f"No price is known for {model}: choose another one, or add it to models/prices.toml."
+        )
+    if reading or layer:
+        raise NotPossible(
+            f"Reading the photo may cost ${reading:.2f} and each layer ${layer:.2f}; this run stops at"
+            f" ${settings.cap_run:.2f}. Add --yes if that is fine."
+        )
 
 
 def _plan(photo: Path, boxes: list[str]) -> Plan:

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from models.errors import InvalidRequest
 from models.runtime import hub
 from models.runtime.hub import HUB, HubSet
 from models.runtime.weights import WEIGHTS, Finding, State, WeightSet, pull, verify
@@ -19,6 +20,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     acts.add_parser("list", help="every set of weights and whether it is here")
     puller = acts.add_parser("pull", help="fetch a set; what is here is not fetched again")
     puller.add_argument("name", choices=SETS, metavar="NAME", help=", ".join(SETS))
+    puller.add_argument("--quant", metavar="NAME", help="of a model that comes in several: which")
     puller.add_argument("--quiet", action="store_true", help="say nothing if it is here")
     acts.add_parser("verify", help="compare every file with its recorded hash")
 
@@ -26,19 +28,27 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Exit 0, or 1 if `verify` found something missing or damaged."""
     if args.act == "pull":
-        return _pull(args.name, settings.weights, quiet=args.quiet)
+        return _pull(args.name, settings.weights, args.quant, quiet=args.quiet)
     if args.act == "list":
-        return _list(verify(settings.weights) + hub.verify(settings.weights))
+        return _list(verify(settings.weights) + hub.verify(settings.weights, quick=True))
     pulled = tuple(name for name in HUB if (settings.weights / name).is_dir())  # the others are a choice
     return _check(verify(settings.weights) + hub.verify(settings.weights, pulled), settings.weights)
 
 
-def _pull(name: str, weights: Path, *, quiet: bool) -> int:
+def _pull(name: str, weights: Path, quant: str | None, *, quiet: bool) -> int:
+    choices = tuple(HUB[name].choices) if name in HUB else ()
+    if quant is not None and quant not in choices:
+        raise InvalidRequest(
+            f"{name} does not come as {quant}.",
+            hint=f"It comes as {', '.join(choices)}."
+            if choices
+            else "It comes in one form: leave out --quant.",
+        )
     found = hub.verify(weights, (name,)) if name in HUB else verify(weights, (name,))
     if quiet and worst(found) == "present":
         return 0
     if name in HUB:
-        hub.pull(name, weights, _show, lambda line: print(line, flush=True))
+        hub.pull(name, weights, _show, lambda line: print(line, flush=True), quant)
     else:
         pull(name, weights, _show)
     return 0

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,8 @@ from models.requests import (
     Run,
 )
 from scenehf.errors import SceneError
-from scenehf.gaze import judge
+from scenehf.gaze import judge, lids
+from scenehf.gaze.grid import PITCH, YAW
 from scenehf.gaze.matte import matte_of
 
 Bounds = tuple[int, int, int, int]  # x, y, width, height in px
@@ -44,13 +46,14 @@ class NoFace(SceneError):
 class Portrait:
     """A photo made ready for a grid. frame: which part of the photo is shown, in its px; everything else is in px
     of `image`, uint8 (h, w, 3), whose longer side is the cell's. alpha: what the person covers, None where that
-    cannot be told. calibration divides asked angles (see `Calibration`)."""
+    cannot be told. calibration divides asked angles (see `Calibration`). eyes: as `lids` describes them."""
 
     image: Image
     frame: Bounds
     face: FaceMesh
     alpha: Alpha | None
     calibration: Calibration = NOT_CALIBRATED
+    eyes: tuple[dict[str, Any], ...] = ()
 
     def request(
         self,
@@ -135,24 +138,23 @@ def prepare(
     else:
         alpha = matte_of(shown, mesh, pool, run)
     portrait = Portrait(shown, frame, mesh, alpha)
-    return replace(portrait, calibration=calibrate(portrait, pool, run, engine=engine))
+    seen = _probed(portrait, pool, run, engine)
+    calibration = _calibrated(portrait, seen)
+    looks = [(pose.pupil_x, pose.pupil_y, face) for pose, face in seen]
+    eyes = lids.lids(mesh, looks, calibration, (shown.shape[1], shown.shape[0]))
+    return replace(portrait, calibration=calibration, eyes=tuple(eyes))
 
 
-def calibrate(
-    portrait: Portrait,
-    pool: Pool,
-    run: Run,
-    *,
-    engine: str = "mesh-portrait",
-    yaw: float = 10.0,
-    pitch: float = 8.0,
-) -> Calibration:
-    """How far the engine really turns this face and moves its irises, found again on a few cells."""
-    plain = replace(portrait, calibration=NOT_CALIBRATED)
-    asked = [Pose(yaw=yaw * x, pitch=pitch * y, pupil_x=x, pupil_y=y) for x, y in PROBES]
-    cells = pool(engine, plain.request(asked), run)
+def _probed(portrait: Portrait, pool: Pool, run: Run, engine: str) -> list[tuple[Pose, FaceMesh]]:
+    """What an engine that is not calibrated makes of a few poses; those without a face are left out."""
+    asked = [Pose(yaw=YAW * x, pitch=PITCH * y, pupil_x=x, pupil_y=y) for x, y in PROBES]
+    cells = pool(engine, portrait.request(asked), run)
     seen = [judge.look(cell, portrait.face, pool, run) for cell in cells]
-    pairs = [(pose, face) for pose, face in zip(asked, seen, strict=True) if face]
+    return [(pose, face) for pose, face in zip(asked, seen, strict=True) if face]
+
+
+def _calibrated(portrait: Portrait, pairs: Sequence[tuple[Pose, FaceMesh]]) -> Calibration:
+    """How far the engine really turns this face and moves its irises."""
     if len(pairs) < len(PROBES):
         return NOT_CALIBRATED
     turned = np.array([(pose.yaw, pose.pitch) for pose, _ in pairs])

@@ -1,7 +1,7 @@
 """The finished grid as a web page: what the viewer is told about it, and which files it comes with."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,14 @@ from scenehf.gaze.grid import Cell
 
 CONTACT, FILM = "contact.jpg", "loop.mp4"
 _VIEWER = Path(__file__).parent / "viewer"
+_SCRIPT = "gaze-portrait.js"
+_PARTS = ("pictures.js", "blink.js", "painters.js", "element.js")  # in the order in which they are read
 _CELLS = "cells.js"
+_ABOUT = """\
+// <gaze-portrait src="FOLDER" smoothing="0.12">: a portrait that looks at the pointer, a finger, or back at you while
+// the phone tilts. Pictures come through <img>, the rest through <script> tags, because a page that was opened from a
+// disk may not fetch. So FOLDER has to be one that you would also load a script from.
+"""
 _CONTACT_CELLS, _CONTACT_SIDE = 7, 128  # cells a side of the contact sheet, px of each
 
 
@@ -26,12 +33,13 @@ def metadata(
     ranges: Mapping[str, float],
     calibration: Mapping[str, float],
     face_box: tuple[float, float, float, float] | None,
+    eyes: Sequence[Any] = (),
     seed: int | None = None,
 ) -> dict[str, Any]:
     """What metadata.json says: gaze-app's keys, then ours.
 
     side, mobile: cells a side of the two grids. size: (width, height) of a cell. ranges: degrees at the edges of
-    the grid ("yaw", "pitch"). face_box: x0, y0, x1, y1 in 0..1 of a cell that looks ahead.
+    the grid ("yaw", "pitch"). face_box: x0, y0, x1, y1 in 0..1 of a cell that looks ahead. eyes: of `lids.lids`.
     """
     width, height = size
     mobile_width, mobile_height = sprites.mobile_cell(size, mobile)
@@ -54,6 +62,7 @@ def metadata(
         "engine": engine,
         "calibration": dict(calibration),
         "faceBox": list(face_box) if face_box else None,
+        "eyes": list(eyes),
         "seed": seed,
     }
 
@@ -81,8 +90,14 @@ def write_site(
         "metadata.json": json.dumps(about, indent=2).encode() + b"\n",
         "metadata.js": gaze_site.script(about),
     }
-    files |= {file.name: file.read_bytes() for file in sorted(_VIEWER.iterdir()) if file.is_file()}
+    files |= {_SCRIPT: viewer(), "index.html": (_VIEWER / "index.html").read_bytes()}
     return gaze_site.write(folder, files)
+
+
+def viewer() -> bytes:
+    """The script of `<gaze-portrait>`, one file whose names stay its own."""
+    parts = "\n".join((_VIEWER / part).read_text(encoding="utf-8") for part in _PARTS)
+    return f'{_ABOUT}"use strict";\n{{\n{parts}}}\n'.encode()
 
 
 def needs_cells(side: int, size: tuple[int, int]) -> bool:

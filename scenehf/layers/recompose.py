@@ -10,13 +10,13 @@ spent before alpha is touched (f may move by TOLERANCE / a towards the clean col
 0..255 exists is alpha raised, to the least 8-bit value at which one does. At full alpha one always does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scenehf.pixels import blocks
+from scenehf.pixels import blocks, composite, full_canvas
 from scenehf.scene import Layer, Pixels, Scene
 
 Floats = NDArray[np.float64]
@@ -67,6 +67,18 @@ def clean(source: Pixels, plate: Pixels, layers: Sequence[Layer]) -> Recomposed:
         bare = ~_covered([_Piece(layer, rows, width) for layer in layers], own[rows].shape[:2])
         own[rows][bare] = source[rows][bare]
     return _measured(Scene(tuple(layers), own, source), 0.0)
+
+
+def with_edits(source: Pixels, plate: Pixels, layers: Sequence[Layer], edited: Collection[str]) -> Pixels:
+    """The photo as it looks with these layers in other colours: what `faithful` is to add up to then. Elsewhere it is
+    the photo, to the last bit."""
+    whole = composite(clean(source, plate, layers).scene)
+    result = source.copy()
+    for layer in layers:
+        if layer.id in edited:
+            touched = full_canvas(layer, source.shape[1::-1])[..., 3] > 0
+            result[touched] = whole[touched]
+    return result
 
 
 def errors(scene: Scene) -> tuple[float, float]:

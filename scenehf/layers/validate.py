@@ -40,6 +40,7 @@ MEANINGS = {
     "edge contrast": "How much the colour changes across the outline. A true edge can be seen in the photo.",
     "overlap with other layers": "How much of the layer is another layer's too: 1 is the same object twice.",
     "confidence": "How far several ways of cutting this object out agree about it.",
+    "likeness": "How much of what the service drew looks like the photo: 1 is all of it.",
     "rest untouched": "How much the plate differs from the photo where nothing was removed, of 255.",
     "object gone": "How much of the removed object can still be recognised in the plate: 1 is all of it.",
     "texture": "How lively the painted area is against its surroundings: near 0 is a smear.",
@@ -91,7 +92,7 @@ def check_cut(
     if earlier:
         checks.append(_duplicate(alpha, earlier))
     if cut.confidence is not None:
-        checks.append(_confidence(cut.confidence, cut.review_below))
+        checks.append(_confidence(cut, cut.confidence))
     return checks
 
 
@@ -220,14 +221,17 @@ def _duplicate(alpha: Alpha, earlier: Sequence[Alpha]) -> Check:
     return Check("overlap with other layers", value, f"at most {MAX_DUPLICATE_IOU}", "fail", advice)
 
 
-def _confidence(value: float, review_below: float) -> Check:
-    limit = f"at least {review_below:g}"
-    if value >= review_below:
-        return Check("confidence", value, limit, "pass")
-    advice = (
-        "The methods disagree about this object. Look at the outline; a tighter box or one click helps most."
-    )
-    return Check("confidence", value, limit, "review", advice)
+def _confidence(cut: Cut, value: float) -> Check:
+    limit = f"at least {cut.review_below:g}"
+    if value >= cut.review_below:
+        return Check(cut.measure, value, limit, "pass")
+    advice = {
+        "confidence": "The methods disagree about this object. Look at the outline; a tighter box or one click helps"
+        " most.",
+        "likeness": "The service drew what is not in the photo. Look at the outline; say in other words what it is, or"
+        " draw a tighter box.",
+    }
+    return Check(cut.measure, value, limit, "review", advice[cut.measure])
 
 
 def _untouched(plate: Plate, image: Image) -> Check:

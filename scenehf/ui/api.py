@@ -18,7 +18,7 @@ from scenehf.pixels import Limits
 from scenehf.ui.images import url_of
 from scenehf.ui.refusals import refusals
 from scenehf.ui.watch import Watch
-from scenehf.workflows import actions, gaze
+from scenehf.workflows import actions, gaze, make
 from scenehf.workflows.extract import KIND, ExportOrder, Params
 
 Json = dict[str, Any]
@@ -54,19 +54,9 @@ class Endpoints:
         for stream in (self.run, self.events):
             # A stream costs nothing while it waits; a limit would make followers wait for each other.
             gr.api(stream, api_name=stream.__name__, concurrency_limit=None)
-        self._with_file(self.jobs_create, "photo")
-        self._with_file(self.step_refine, "strokes")
-        self._with_file(self.gaze, "portrait")
-
-    @staticmethod
-    def _with_file(endpoint: Callable[..., Json], name: str) -> None:
-        """gr.api has no type hint for a file. Components of its own for one would be loaded by every page."""
-        gr.api(endpoint, api_name=endpoint.__name__, concurrency_limit=2)
-        added = next(
-            fn for fn in gr.context.Context.root_block.fns.values() if fn.api_name == endpoint.__name__
-        )
-        place = list(inspect.signature(endpoint).parameters).index(name)
-        added.inputs[place]._api_info = gr.File(label=name, render=False).api_info()
+        declare_with_files(self.jobs_create, "photo")
+        declare_with_files(self.step_refine, "strokes")
+        declare_with_files(self.gaze, "portrait")
 
     def health(self) -> Json:
         """Tell whether the app works: number of jobs in each state, and free bytes on its disk."""
@@ -113,7 +103,8 @@ class Endpoints:
             cell: Longer side of a cell in px, 64 to 1024.
             cutout: The person alone, without the background.
             face: A point [x, y] in 0..1 of the picture on the face that is to turn; the largest face without it.
-            engine: "mesh", or "liveportrait" where its weights have been pulled.
+            engine: "mesh", "liveportrait" where its weights have been pulled, or "replicate", which asks for the
+                owner's key and costs: the job waits with its price, and /run agrees to it.
             fast: LivePortrait draws 64 keyframes; the other cells are carried between them.
         """
         with refusals():
@@ -171,8 +162,11 @@ class Endpoints:
         """
         with refusals():
             seen = self._store.last_seq()
-            if self._store.job(job).kind == gaze.KIND:
+            kind = self._store.job(job).kind
+            if kind == gaze.KIND:
                 gaze.again(self._store, job)
+            elif kind == make.KIND:
+                make.again(self._store, job)
             else:
                 actions.run(self._store, job)
             async for message in self._watch.follow(job, seen):
@@ -368,6 +362,20 @@ class Endpoints:
         if job.kind == KIND:
             told |= {"plan": job.params.get("plan"), "confirmed": bool(job.params.get("confirmed"))}
         return told
+
+
+def declare_with_files(endpoint: Callable[..., Json], *names: str) -> None:
+    """Add an endpoint whose arguments of these names are files; "images" is a list of files.
+
+    gr.api has no type hint for a file. Components of its own for one would be loaded by every page.
+    """
+    gr.api(endpoint, api_name=endpoint.__name__, concurrency_limit=2)
+    fns = gr.context.Context.root_block.fns.values()
+    added = next(fn for fn in fns if fn.api_name == endpoint.__name__)
+    for name in names:
+        place = list(inspect.signature(endpoint).parameters).index(name)
+        count: Literal["single", "multiple"] = "multiple" if name == "images" else "single"
+        added.inputs[place]._api_info = gr.File(label=name, file_count=count, render=False).api_info()
 
 
 def _step(step: Step) -> Json:

@@ -11,13 +11,14 @@ import gradio as gr
 
 from jobs.store import Store
 from scenehf.pixels import HOME, PUBLIC
-from scenehf.ui import gaze_view, layers_view
+from scenehf.ui import choices, gaze_view, layers_view, make_view, pictures
 from scenehf.ui.api import Endpoints
 from scenehf.ui.images import routes
-from scenehf.ui.tabs import gaze, history, layers
-from scenehf.ui.theme import read, style_sheets, theme
+from scenehf.ui.make_api import MakeEndpoints
+from scenehf.ui.tabs import edit, gaze, history, layers
+from scenehf.ui.theme import read, styles, theme
 from scenehf.ui.watch import Watch
-from scenehf.workflows import extract
+from scenehf.workflows import extract, make
 from scenehf.workflows import gaze as gaze_grid
 
 TITLE = "SceneHF"
@@ -45,26 +46,34 @@ class Screens:
         self._store = store
         self._limits = PUBLIC if public else HOME
         _empty(uploads)
-        watch = Watch(store, {extract.KIND: layers_view.describe, gaze_grid.KIND: gaze_view.describe})
+        views = {
+            extract.KIND: layers_view.describe,
+            gaze_grid.KIND: gaze_view.describe,
+            make.KIND: make_view.describe,
+        }
+        watch = Watch(store, views)
         with gr.Blocks(
             title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(3600, 86400)
         ) as self.blocks:
             gr.HTML(
                 None,
                 html_template=read("shell.html"),
-                js_on_load=read("shell.js"),
+                js_on_load=styles() + read("shell.js"),
                 apply_default_css=False,
                 elem_id="shell",
             )
             with gr.Tabs(elem_id="tabs"):
                 with gr.Tab("Layers", id="layers"):
                     first = layers.build(store, watch, self._limits, uploads, public=public)
+                with gr.Tab("Edit / Generate", id="edit"):
+                    second = edit.build(store, watch, self._limits, uploads, public=public)
                 with gr.Tab("Gaze", id="gaze"):
-                    second = gaze.build(store, watch, self._limits, uploads, weights, public=public)
+                    third = gaze.build(store, watch, self._limits, uploads, weights, public=public)
                 with gr.Tab("History", id="history"):
                     history.build(store, public=public)
-            _remember(self.blocks, first, second)
+            _remember(self.blocks, first, second, third)
             Endpoints(store, watch, self._limits, weights, public=public).declare()
+            MakeEndpoints(store, self._limits).declare()
 
     def serve(self, port: int | None, *, share: bool = False, browser: bool = False) -> Served:
         """Serve on 127.0.0.1 (a Space: where it wants it) and return at once. port None: any free one."""
@@ -83,8 +92,7 @@ class Screens:
             max_file_size=self._limits.bytes,
             footer_links=["api", "settings"],
             theme=theme(),
-            css_paths=style_sheets(),
-            app_kwargs={"routes": routes(self._store)},
+            app_kwargs={"routes": [*routes(self._store), *pictures.routes(self._store), *choices.routes()]},
         )
         return Served(url, share_url or None)
 

@@ -28,14 +28,16 @@ def describe(store: Store, job: Job) -> Json:
     width, height = png_size(store.path(job.id, SOURCE))
     photo = assets[SOURCE]
     failed = next((step for step in chosen.values() if step.state == "failed"), None)
+    cells, drawn = params.grid**2, _drawn(params, chosen)
     return {
         "phase": _phase(job, failed),
         "problem": failed.error if failed else None,
         "photo": {"url": url_of(photo, side=SIDES[1]), "width": width, "height": height},
-        "options": params.model_dump(mode="json", exclude={"face", "expression"}),
+        "options": params.model_dump(mode="json", exclude={"face", "expression", "confirmed"}),
         "faces": _faces(params, [step for step in attempts if step.key == gaze.PORTRAIT]),
-        "drawn": _drawn(params, chosen),
-        "cells": params.grid**2,
+        "drawn": drawn,
+        "cells": cells,
+        "usd": gaze.usd_of_cells(params.engine, cells - drawn),
         "site": _site(store, job, chosen[gaze.SITE], assets) if job.state == "succeeded" else None,
     }
 

@@ -4,14 +4,17 @@ pictures are, and what may be exported."""
 from pathlib import Path
 from typing import Any
 
-from jobs.job import Asset, Job, Step
+from jobs.job import OPEN_BILLS, Asset, Bill, Job, Step
+from jobs.ledger import DOLLAR
 from jobs.store import Store
+from models.spec import title_of
 from scenehf.layers.engines import ENGINES
 from scenehf.layers.plan import ExtractStep, Plan, PlateStep
 from scenehf.pixels import slug
+from scenehf.ui.choices import spending
 from scenehf.ui.images import SIDES, png_size, url_of
 from scenehf.workflows import actions
-from scenehf.workflows.estimate import seconds_to_go
+from scenehf.workflows.estimate import seconds_to_go, usd_if_accepted, usd_of, usd_to_go, usd_to_redo
 from scenehf.workflows.extract import EXPORT, PLAN, SCENE, ExportOrder
 from scenehf.workflows.making import FINISHED, SOURCE, asset_name
 
@@ -35,15 +38,28 @@ def describe(store: Store, job: Job) -> Json:
         _card(key, plan, chosen.get(key), [step for step in attempts if step.key == key], pictures)
         for key in keys
     ]
+    if plan is not None:
+        _add_prices(cards[:-1], plan, chosen, params.engine)
+    open_bills = {bill.step_key: bill for bill in store.bills(job.id, states=OPEN_BILLS)}
+    for card in cards:
+        if card["state"] == "unknown" and (bill := open_bills.get(card["key"])):
+            card["payment"] = _payment(bill)
     seconds = None if plan is None else seconds_to_go(store, plan, chosen, width * height)
     return {
         "phase": _phase(job, plan, params.confirmed),
         "summary": plan.scene if plan else "",
         "planned": plan is not None,
         "photo": pictures.photo() | {"width": width, "height": height},
-        "engine": {"title": engine.title, "inputs": engine.retries_with},
-        # What is done on this machine costs nothing.
-        "estimate": None if seconds is None else {"seconds": seconds, "usd": 0.0},
+        "engine": {
+            "title": engine.title,
+            "inputs": engine.retries_with,
+            "plate": usd_of(params.engine, "plate"),
+            "billed": engine.billed,
+        },
+        "estimate": None
+        if plan is None or seconds is None
+        else {"seconds": seconds, "usd": usd_to_go(plan, chosen, params.engine)},
+        "spent": spending(store),
         "steps": cards,
         "files": pictures.files(chosen.get(EXPORT)),
         "order": (params.export or ExportOrder(formats=("zip", "psd"))).model_dump(mode="json"),
@@ -84,8 +100,27 @@ def _card(
         return card
     checks = [check for check in step.result.get("checks", []) if check["verdict"] != "pass"]
     made = next(made for made in card["attempts"] if made["attempt"] == step.attempt)
-    shown = {kind: made[kind] for kind in ("seconds", "thumb", "layer", "mask", "whole") if kind in made}
+    kinds = ("seconds", "thumb", "layer", "mask", "whole", "painted")
+    shown = {kind: made[kind] for kind in kinds if kind in made}
     return card | shown | {"error": step.error, "checks": checks}
+
+
+def _add_prices(cards: list[Json], plan: Plan, chosen: dict[str, Step], engine: str) -> None:
+    """usd: the most that doing the step again costs, with what is built on it; usd_after: without the step itself;
+    usd_accept: the most that going on costs once it is accepted."""
+    for card in cards:
+        card["usd"] = usd_to_redo(plan, chosen, engine, card["key"])
+        card["usd_after"] = round(card["usd"] - usd_of(engine, card["action"]), 6)
+        card["usd_accept"] = usd_if_accepted(plan, chosen, engine, card["key"])
+
+
+def _payment(bill: Bill) -> Json:
+    """A paid call that is not over. lost: nobody knows whether the service took it on."""
+    return {
+        "service": title_of(bill.provider),
+        "usd": bill.counted / DOLLAR,
+        "lost": bill.state in ("submitting", "uncertain"),
+    }
 
 
 def _attempt(step: Step, name: str, pictures: "_Pictures") -> Json:
@@ -153,6 +188,9 @@ class _Pictures:
             found["layer"] = {place: step.result[place] for place in ("x", "y", "width", "height")} | cut
         if mask := self.find(step.key, step.attempt, "alpha.png"):
             found["mask"] = mask
+        if painted := self.find(step.key, step.attempt, "painted.png", save=f"{name} painted"):
+            by = ENGINES[step.params["engine"]].title
+            found["painted"] = painted | {"share": step.result["painted"], "by": by}
         if whole := self.find(step.key, step.attempt, "composite.png" if step.key == SCENE else "plate.png"):
             found["whole"] = whole
         return found

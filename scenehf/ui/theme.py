@@ -1,5 +1,6 @@
 """How the app looks: neutral greys, one accent, the system's own fonts. The style sheets lie in static/."""
 
+import json
 from pathlib import Path
 
 import gradio as gr
@@ -7,7 +8,7 @@ import gradio as gr
 STATIC = Path(__file__).parent / "static"
 STYLE_SHEETS = (
     "shell.css", "start.css", "layers.css", "stage.css", "marks.css", "tray.css", "steps.css", "card.css", "export.css",
-    "history.css", "gaze.css",
+    "history.css", "gaze.css", "edit.css", "edit_models.css", "edit_form.css", "edit_results.css",
 )  # fmt: skip
 
 _SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
@@ -41,6 +42,14 @@ def read(*names: str) -> str:
     return "\n".join((STATIC / name).read_text(encoding="utf-8") for name in names)
 
 
-def style_sheets() -> list[Path]:
-    """The style sheets, in order."""
-    return [STATIC / name for name in STYLE_SHEETS]
+def styles() -> str:
+    """A script that puts the style sheets into the page. They go one level below Gradio's container, so that they win
+    over its own.
+
+    Handed to Gradio as style sheets, each rule would be taken apart and doubled at every page load.
+    """
+    sheets = f"{read('page.css')}\n.gradio-container .contain {{\n{read(*STYLE_SHEETS)}\n}}"
+    return (
+        'document.head.append(document.createElement("style"));\n'
+        f"document.head.lastChild.textContent = {json.dumps(sheets)};\n"
+    )

@@ -108,7 +108,8 @@ def sentence(event: Event) -> str | None:
     if event.type == "log":
         return str(data["text"])
     if event.type == "step":
-        return f"{data['name']}: {data['state'].replace('_', ' ')}"
+        state = "payment open" if data["state"] == "unknown" else data["state"].replace("_", " ")
+        return f"{data['name']}: {state}"
     if event.type == "request":
         return f"{data['what'].capitalize()} asked for"
     if event.type == "job":

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import ValidationError
 
-from jobs.job import Job, Step
+from jobs.job import OPEN_BILLS, Bill, Job, Step
 from jobs.store import Store
 from scenehf.errors import NotPossible
 from scenehf.layers.adjust import MOST
@@ -26,7 +26,7 @@ from scenehf.layers.plan import (
     without,
 )
 from scenehf.layers.planners import PLANNERS
-from scenehf.pixels import HOME, Limits, composite, open_image
+from scenehf.pixels import HOME, Limits, composite, encode_png, open_image
 from scenehf.scene import Layer, Pixels, Scene
 from scenehf.workflows.extract import KIND, ExportOrder, Params, Redo
 from scenehf.workflows.making import SOURCE, THUMB, photo_assets
@@ -44,8 +44,9 @@ def create(
     *,
     params: Params | None = None,
     limits: Limits = HOME,
+    hold: bool = False,
 ) -> Job:
-    """Open the photo through the one door and queue its job. Raises BadPicture."""
+    """Open the photo through the one door and queue its job, or with `hold` only make it. Raises BadPicture."""
     source = open_image(photo, limits=limits)
     wanted = (params or Params()).model_copy(update={"name": Path(name).name[:200] or "photo"})
     if wanted.engine not in ENGINES or wanted.planner not in PLANNERS:
@@ -55,7 +56,7 @@ def create(
         pixels = _on_white(source.pixels, source.alpha)
         notices.append("The transparent parts of the picture are filled with white.")
     assets = photo_assets(photo, pixels)
-    job = store.create_job(KIND, wanted.model_dump(mode="json"), title=wanted.name, assets=assets)
+    job = store.create_job(KIND, wanted.model_dump(mode="json"), title=wanted.name, assets=assets, hold=hold)
     for notice in notices:
         store.append(job.id, "log", {"text": notice})
     return job
@@ -216,6 +217,21 @@ def refine(
     _redo(store, job, plan, key, **how)
 
 
+def put_back(store: Store, job_id: str, key: str, edited: bytes) -> None:
+    """Give the step's layer other colours. edited: a picture as large as the layer; its alpha is not read."""
+    job = _idle(store, job_id)
+    plan = plan_of(store, job_id)
+    _extraction(plan, key)
+    step = _usable(store, job_id, key)
+    wanted, source = (step.result["width"], step.result["height"]), open_image(edited)
+    if source.size != wanted:
+        (across, down), (wide, high) = wanted, source.size
+        raise NotPossible(f"{step.name} has {across} x {down} px by now, and this picture {wide} x {high}.")
+    name = f"{key}.edited{_serial(store, job, key)}.png"
+    store.put_assets(job_id, [(name, encode_png(source.pixels), "image/png")])
+    _redo(store, job, plan, key, mode="edited", base=step.attempt, edited=name)
+
+
 def plate_and_retry(store: Store, job_id: str, key: str, removes: Sequence[str]) -> None:
     """Paint the named occluders out first, then run the step again on that plate."""
     job = _idle(store, job_id)
@@ -247,6 +263,31 @@ def choose(store: Store, job_id: str, key: str, attempt: int, plan: dict[str, An
     store.choose_attempt(job_id, key, attempt)
     if params.confirmed:
         store.requeue(job_id)
+
+
+def tell_payment(store: Store, job_id: str, key: str, *, made: bool) -> None:
+    """The person says what became of a paid call nobody knows the end of: it was made, and is paid for without a
+    result here, or it was never made. The step may then be done again; nothing is sent before they ask for it."""
+    job = _idle(store, job_id)
+    step = chosen(store, job.id, key)
+    if step.state != "unknown":
+        raise NotPossible(f"{step.name} has no open payment.")
+    for bill in store.bills(job.id, key, OPEN_BILLS):
+        _close(store, bill, made=made)
+    store.move_step(job.id, key, step.attempt, "failed")
+
+
+def _close(store: Store, bill: Bill, *, made: bool) -> None:
+    """By the shortest legal way to `settled` or `released`. What the service confirmed cannot be taken back."""
+    if bill.state in ("submitted", "remote_done"):
+        if bill.state == "submitted":
+            store.move_bill(bill.id, "remote_done")
+        store.move_bill(bill.id, "settled")
+        return
+    if bill.state == "submitting":
+        store.move_bill(bill.id, "uncertain")
+    is_paid = made and bill.state != "reserved"
+    store.move_bill(bill.id, "settled" if is_paid else "released", remote={"told_by": "the person"})
 
 
 def export(store: Store, job_id: str, order: ExportOrder) -> None:

@@ -1,6 +1,5 @@
 """The job kind `layers.extract`: plan, extract front to back, paint plates, assemble, export (see `making`)."""
 
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,9 +10,11 @@ from jobs.errors import Paused
 from jobs.job import Step as Attempt
 from models.pool import Pool
 from models.spec import Host
+from scenehf.keys import KEYRING
 from scenehf.layers.adjust import MOST
 from scenehf.layers.engines import ENGINES
 from scenehf.layers.plan import ExtractStep, Plan, PlateStep, StepId
+from scenehf.layers.planners import OFFLINE, PLANNERS
 from scenehf.settings import Settings
 from scenehf.workflows.layer_units import LayerUnits
 from scenehf.workflows.making import FINISHED, SOURCE, Files, Maker, Task, Unit, asset_name
@@ -28,12 +29,13 @@ class _Strict(BaseModel):
 
 class Redo(_Strict):
     """How a step is to be done again. base: number of the attempt that is re-matted or refined. strokes: name of the
-    asset with brush strokes (green keeps, red drops). feather, grow: px, see `layers.adjust`. serial: counts
-    requests, so that each is a new attempt."""
+    asset with brush strokes (green keeps, red drops). feather, grow: px, see `layers.adjust`. edited: name of the asset
+    that gives the base attempt's layer other colours. serial: counts requests, so that each is a new attempt."""
 
-    mode: Literal["extract", "rematte", "refine"] = "extract"
+    mode: Literal["extract", "rematte", "refine", "edited"] = "extract"
     base: int | None = None
     strokes: str | None = None
+    edited: str | None = None
     feather: Annotated[float, Field(ge=0, le=MOST)] = 0.0
     grow: Annotated[float, Field(ge=-MOST, le=MOST)] = 0.0
     serial: int = 0
@@ -70,7 +72,11 @@ class _Extraction:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._params = Params.model_validate(context.job.params)
-        self._maker = Maker(context, headless=self._params.headless, here=self._here)
+        settings = Settings()
+        self._maker = Maker(context, headless=self._params.headless, here=self._here, caps=settings.caps())
+        # A pool of this run's own, so that it calls with the keys of whoever made the job.
+        access = KEYRING.access(context.job.id, settings)
+        self._units_here = LayerUnits(Pool(Host(weights=settings.weights, access=access))).table()
         self._chosen = self._maker.chosen
         self._do = self._maker.do
 
@@ -90,13 +96,22 @@ class _Extraction:
     def _plan(self) -> Plan:
         if self._params.plan is not None:
             return self._params.plan
-        task = Task(
-            PLAN, "Plan", "layers.plan", {"planner": self._params.planner}, {"image": self._path(SOURCE)}
-        )
-        plan = Plan.model_validate(self._do(task, 0, 8).result["plan"])
+        plan = self._proposal(self._params.planner)
         self._params = self._params.model_copy(update={"plan": plan})
         self._context.set_params(self._params.model_dump(mode="json"))
         return plan
+
+    def _proposal(self, planner: str) -> Plan:
+        """What the planner proposes; where a service's came to nothing, what this computer's does, with a notice."""
+        task = Task(PLAN, "Plan", "layers.plan", {"planner": planner}, {"image": self._path(SOURCE)})
+        if planner == OFFLINE:
+            return Plan.model_validate(self._do(task, 0, 8).result["plan"])
+        attempt = self._maker.attempt(task, 0, 8)
+        if attempt.state in FINISHED:
+            return Plan.model_validate(attempt.result["plan"])
+        why = (attempt.error or {}).get("message", "it gave no plan.")
+        self._context.log(f"{PLANNERS[planner].title}: {why} This computer plans instead.")
+        return self._proposal(OFFLINE)
 
     def _task(self, plan: Plan, step: ExtractStep | PlateStep) -> Task:
         files = {"image": self._base(plan, step)}
@@ -104,19 +119,24 @@ class _Extraction:
         params: dict[str, Any] = {
             "engine": self._params.engine,
             "prompt": step.prompt if "prompt" in ENGINES[self._params.engine].retries_with else "",
-            "redo": redo.model_dump(),
+            # Without what is empty in every job that is older than it: their finished steps would be done again.
+            "redo": redo.model_dump(exclude=set() if redo.edited else {"edited"}),
         }
         if isinstance(step, PlateStep):
             return Task(step.id, step.name, "layers.plate", params, files | self._alphas(step.removes))
         params |= {"box": step.box, "points": step.points}
         if redo.strokes:
             files["strokes"] = self._path(redo.strokes)
+        if redo.edited:
+            files["edited"] = self._path(redo.edited)
         if redo.base is not None:
             files["base"] = self._path(asset_name(step.id, redo.base, "alpha.png"))
         gone = {key for plate in plan.plates if plate.id in step.depends_on for key in plate.removes}
         others = [other for other in plan.extractions if other.id not in gone | {step.id}]
         around = {"avoid": [other.box for other in others if other.box], "coverage": step.checks.coverage}
         front = self._alphas([other.id for other in others if other.z > step.z])
+        if files["image"] != (source := self._path(SOURCE)):
+            front["source"] = source
         return Task(step.id, step.name, "layers.extract", params, files, (around, front))
 
     def _scene(self, plan: Plan) -> Task:
@@ -130,6 +150,7 @@ class _Extraction:
             layers.append(
                 {"id": step.id, "name": step.name, "z": step.z}
                 | {axis: attempt.result[axis] for axis in ("x", "y")}
+                | ({"edited": True} if attempt.result.get("edited") else {})
             )
         plate = self._chosen.get(plan.steps[-1].id) if plan.steps else None
         if layers and plate is not None and plate.state != "failed":
@@ -139,13 +160,18 @@ class _Extraction:
     def _export(self, plan: Plan, order: ExportOrder) -> Task:
         scene = self._chosen[SCENE]
         layers = scene.result["layers"]
-        files = {"source": self._path(SOURCE)}
+        # With edited layers the scene adds up to the edited picture, no longer to the photo.
+        whole = asset_name(SCENE, scene.attempt, "composite.png")
+        is_edited = any(layer.get("edited") for layer in layers)
+        files = {"source": self._path(whole if is_edited else SOURCE)}
         files["plate"] = self._path(asset_name(SCENE, scene.attempt, "plate.png"))
         for layer in layers:
             step = self._chosen[layer["id"]]
             clean, faithful = (step.key, step.attempt, "cut.png"), (SCENE, scene.attempt, f"{step.key}.png")
             name = asset_name(*(clean if order.edges == "clean" else faithful))
             files[f"layer:{layer['id']}"] = self._path(name)
+            if "painted" in step.result:
+                files[f"painted:{step.key}"] = self._path(asset_name(step.key, step.attempt, "painted.png"))
         params = {"formats": order.formats, "layers": layers, "documents": self._documents(plan)}
         return Task(EXPORT, "Export", "layers.export", params, files)
 
@@ -182,17 +208,16 @@ class _Extraction:
         return self._context.path(name)
 
     def _here(self, task: Task) -> Unit | None:
-        """A cloud engine's work stays in this process; everything else goes to the worker."""
-        is_cloud = ENGINES[self._params.engine].where == "cloud"
-        return (
-            _units_here()[task.unit] if is_cloud and task.unit in ("layers.extract", "layers.plate") else None
-        )
-
-
-@cache
-def _units_here() -> dict[str, Unit]:
-    """The units in this process: a cloud engine waits for its service and holds no models worth a process."""
-    return LayerUnits(Pool(Host(weights=Settings().weights))).table()
+        """What a service does stays in this process, which waits for it; everything else goes to the worker."""
+        if task.unit == "layers.plan":
+            is_cloud = PLANNERS[task.params["planner"]].where != "local"
+        else:
+            engine = ENGINES[self._params.engine]
+            # Some services only cut; what lies behind is then filled here.
+            plates = engine.service is None or "plate" in engine.prices
+            asks = task.unit == "layers.extract" or (task.unit == "layers.plate" and plates)
+            is_cloud = engine.where == "cloud" and asks
+        return self._units_here[task.unit] if is_cloud else None
 
 
 def report_of(plan: Plan, chosen: dict[str, Attempt]) -> dict[str, Any]:
@@ -202,7 +227,7 @@ def report_of(plan: Plan, chosen: dict[str, Attempt]) -> dict[str, Any]:
         attempt = chosen.get(step.id)
         if attempt is None or attempt.started is None or attempt.ended is None:
             continue
-        figures = {name: attempt.result.get(name) for name in ("coverage", "confidence", "hole")}
+        figures = {name: attempt.result.get(name) for name in ("coverage", "confidence", "hole", "painted")}
         steps.append(
             {
                 "id": step.id,

@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,12 @@ from PIL import Image as Picture
 
 from models.pool import Pool
 from models.requests import Calibration, FaceMesh, Image, Run
-from scenehf.gaze import grid, prepare, site, sprites
+from scenehf.gaze import grid, prepare, site, sprites, webp
 from scenehf.gaze.grid import Cell
 from scenehf.gaze.prepare import Portrait
 from scenehf.pixels import decode_png, encode_png, thumbnail
 from scenehf.work import Part
-from scenehf.workflows.gaze import ENGINES
+from scenehf.workflows.gaze import ENGINES, PAID
 from scenehf.workflows.making import THUMBNAIL_SIDE, Files, Reply, Unit
 
 FILM_DONE, SHEETS_DONE = 0.3, 0.9  # of the last step
@@ -57,15 +57,20 @@ class GazeUnits:
         face = prepare.choose(faces, click)
         alpha = decode_png(files["alpha"].read_bytes()) if "alpha" in files else None
         run.progress(0.3, "Finding landmarks and outline")
+        is_paid = (
+            params["engine"] in PAID
+        )  # then looking how far it turns would cost: the mesh shows how lids move
         portrait = prepare.prepare(
             image,
             face,
             params["cell"],
             self._pool,
             Part(run, 0.3, 1.0),
-            engine=ENGINES[params["engine"]],
+            engine=ENGINES["mesh" if is_paid else params["engine"]],
             own_alpha=None if alpha is None else alpha.astype(np.float32) / np.float32(255),
         )
+        if is_paid:
+            portrait = replace(portrait, calibration=prepare.NOT_CALIBRATED)
         blobs = {"image.png": encode_png(portrait.image)}
         blobs["thumb.png"] = encode_png(thumbnail(portrait.image, THUMBNAIL_SIDE))
         if portrait.alpha is not None:
@@ -89,7 +94,7 @@ class GazeUnits:
             run.progress((place + 1 - first) / (last - first), f"Cell {place + 1} of {len(order)}")
         run.preview(Picture.fromarray(_overview(drawing.atlas)))
         with ThreadPoolExecutor(sprites.ENCODERS) as pool:
-            encoded = list(pool.map(sprites.encode, drawn))
+            encoded = list(pool.map(webp.encode, drawn))
         return {"lengths": [len(cell) for cell in encoded]}, {"cells.bin": b"".join(encoded)}
 
     def site(self, params: dict[str, Any], files: Files, run: Run) -> Reply:
@@ -109,6 +114,7 @@ class GazeUnits:
             ranges={"yaw": grid.YAW, "pitch": grid.PITCH},
             calibration=asdict(portrait.calibration),
             face_box=_shares(portrait.face.box, size),
+            eyes=portrait.eyes,
         )
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
@@ -200,6 +206,7 @@ def _as_json(portrait: Portrait) -> dict[str, Any]:
         "score": face.score,
         "points": np.round(face.points.astype(float), 3).tolist(),
         "calibration": asdict(portrait.calibration),
+        "eyes": list(portrait.eyes),
     }
 
 
@@ -214,6 +221,7 @@ def _portrait(params: dict[str, Any], files: Files) -> Portrait:
         face,
         None if matte is None else matte.astype(np.float32) / np.float32(255),
         Calibration(**told["calibration"]),
+        tuple(told.get("eyes", ())),
     )
 
 

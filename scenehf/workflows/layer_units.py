@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as Picture
 
+from models.errors import InvalidRequest
 from models.pool import Pool
 from models.requests import Alpha, Image, Mask, Run
 from scenehf.layers import foreground
@@ -44,12 +45,16 @@ class LayerUnits:
 
     def plan(self, params: dict[str, Any], files: Files, run: Run) -> Reply:
         """params: planner. Data: plan (JSON)."""
-        proposal = separated(PLANNERS[params["planner"]](_picture(files["image"]), self._pool, run))
+        proposal = separated(PLANNERS[params["planner"]].propose(_picture(files["image"]), self._pool, run))
         return {"plan": proposal.model_dump(mode="json")}, {}
 
     def extract(self, params: dict[str, Any], files: Files, run: Run) -> Reply:
-        """params: engine, box, points, prompt, redo, avoid, coverage (boxes and points in 0..1). Blobs: alpha.png
-        (whole canvas), cut.png (RGBA in clean colours, trimmed; its place in data x, y), thumb.png."""
+        """params: engine, box, points, prompt, redo, avoid, coverage (boxes and points in 0..1). files: source, where
+        the picture is a plate; edited and base (the layer and its opacity), where the layer was edited. Blobs: alpha.png
+        (whole canvas), cut.png (RGBA in clean colours, trimmed; its place in data x, y), thumb.png, and painted.png
+        (whole canvas, white where the layer is not of the photo) with its share of the layer in data, if there is any."""
+        if "edited" in files:
+            return _edited(_picture(files["edited"]), _picture(files["base"]), run)
         image = _picture(files["image"])
         task = _task(params, image, files)
         engine = self._engine(params["engine"])
@@ -62,7 +67,9 @@ class LayerUnits:
         if worst(checks) == "fail" and not cut.alpha.any():
             return _verdict(checks), {}
         run.progress(0.85, "Cleaning its colours")
-        return _described(cut, image, checks, run)
+        data, blobs = _described(cut, image, checks, run)
+        more, mask = _painted(cut.alpha, image, files.get("source"))
+        return data | more, blobs | mask
 
     def plate(self, params: dict[str, Any], files: Files, run: Run) -> Reply:
         """params: engine, prompt. Blobs: plate.png, thumb.png."""
@@ -139,6 +146,30 @@ def _described(cut: Cut, image: Image, checks: Sequence[Check], run: Run) -> Rep
     data |= {"coverage": float(cut.alpha.mean()), "confidence": cut.confidence}
     blobs = {"alpha.png": encode_png(opacity), "cut.png": encode_png(layer), "thumb.png": _thumb(layer)}
     return data, blobs
+
+
+def _painted(alpha: Alpha, plate: Image, source: Path | None) -> Reply:
+    """Which part of a layer was painted behind what stood before it, and is no part of the photo."""
+    if source is None:
+        return {}, {}
+    invented = (plate != _picture(source)).any(axis=2) & (alpha > 0)
+    if not invented.any():
+        return {}, {}
+    share = float(alpha[invented].sum() / alpha.sum())
+    return {"painted": share}, {"painted.png": encode_png(invented.astype(np.uint8) * 255)}
+
+
+def _edited(layer: Pixels, opacity: Image, run: Run) -> Reply:
+    """A layer that has been given other colours, in its old place and with its old alpha. opacity: uint8 (height,
+    width) of the whole canvas."""
+    alone, x, y = trim(np.dstack([np.zeros((*opacity.shape, 3), np.uint8), opacity]))
+    if layer.shape[:2] != alone.shape[:2]:
+        raise InvalidRequest("The edited picture is not as large as its layer.")
+    shown = np.dstack([layer[..., :3], alone[..., 3]])
+    _show(shown, run)
+    data = _verdict([]) | {"x": x, "y": y, "width": shown.shape[1], "height": shown.shape[0], "edited": True}
+    data |= {"coverage": float(opacity.mean() / 255), "confidence": 1.0}
+    return data, {"alpha.png": encode_png(opacity), "cut.png": encode_png(shown), "thumb.png": _thumb(shown)}
 
 
 def _verdict(checks: Sequence[Check]) -> dict[str, Any]:

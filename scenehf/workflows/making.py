@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jobs.context import Context
-from jobs.errors import HostCrashed, Paused, UnitFailed, describe
+from jobs.errors import HostCrashed, Paused, SpendCap, UnitFailed, describe
+from jobs.job import OPEN_BILLS, Bill
 from jobs.job import Step as Attempt
+from jobs.ledger import Caps, dollars
+from jobs.paying import Paying
 from models.errors import ModelError
 from models.requests import Run
+from models.spec import title_of
 from scenehf.pixels import encode_png, thumbnail
 from scenehf.scene import Pixels
 
@@ -73,7 +77,12 @@ class Task:
 
 class Maker:
     """The steps of one run of one job. headless: nobody watches, so doubtful results are flagged and the run goes on.
-    here: the unit to be called in this process for a task, or None for the worker process."""
+    here: the unit to be called in this process for a task, or None for the worker process. caps: what a step that is
+    done here may spend.
+
+    A step whose paid call is still open, or whose end nobody knows, is `unknown`. The next run goes on with that call
+    and never makes another one in its place; a call that is uncertain waits until a person has told what became of it.
+    """
 
     def __init__(
         self,
@@ -81,10 +90,12 @@ class Maker:
         *,
         headless: bool = False,
         here: Callable[[Task], Unit | None] = lambda _: None,
+        caps: Caps | None = None,
     ) -> None:
         self._context = context
         self._headless = headless
         self._here = here
+        self._caps = caps or Caps()
         self.chosen: dict[str, Attempt] = {
             step.key: step for step in context.store.chosen_steps(context.job.id)
         }
@@ -92,14 +103,35 @@ class Maker:
     def do(self, task: Task, position: int, total: int, span: tuple[float, float] | None = None) -> Attempt:
         """Run the task unless an attempt already has this result; raises Paused where a person is to look. span: its
         stretch of the run's progress; even ones without it."""
-        key = task.input_key()
-        stretch = span or (position / (total + 1), (position + 1) / (total + 1))
-        attempt = self._made(task.key, key) or self._attempt(task, key, position, stretch)
-        self.chosen[task.key] = attempt
+        attempt = self.attempt(task, position, total, span)
         if attempt.state not in FINISHED and not self._headless:
             raise Paused(_why(attempt))
         self._context.check()
         return attempt
+
+    def attempt(
+        self, task: Task, position: int, total: int, span: tuple[float, float] | None = None
+    ) -> Attempt:
+        """The same, whatever it comes to."""
+        key = task.input_key()
+        stretch = span or (position / (total + 1), (position + 1) / (total + 1))
+        self._take_up(task.key, key)
+        attempt = self._made(task.key, key) or self._attempt(task, key, position, stretch)
+        self.chosen[task.key] = attempt
+        return attempt
+
+    def _take_up(self, step: str, key: str) -> None:
+        """Make an `unknown` step one that can go on with the call it left, or pause where that is not possible."""
+        chosen = self.chosen.get(step)
+        if chosen is None or chosen.state != "unknown":
+            return
+        store, job_id = self._context.store, self._context.job.id
+        for bill in store.bills(job_id, step, OPEN_BILLS):
+            if f"/{key}:" not in bill.key:
+                raise Paused(
+                    f"{chosen.name}: an earlier call to {title_of(bill.provider)} is still open. {_what_is_known(bill)}"
+                )
+        self.chosen[step] = store.move_step(job_id, step, chosen.attempt, "pending")
 
     def _made(self, step: str, key: str) -> Attempt | None:
         """An attempt with these inputs that came to something: the chosen one, or an older one, chosen again. So
@@ -117,11 +149,14 @@ class Maker:
         attempt = context.begin(task.key, position, task.name, task.params, key)
         part.progress(0.0, task.name)
         try:
-            data, blobs = self._call(task, part)
-        except (ModelError, UnitFailed, HostCrashed) as error:
+            data, blobs = self._call(task, part, attempt)
+        except (ModelError, UnitFailed, HostCrashed, SpendCap) as error:
             problem = describe(error)
             part.log(f"{task.name}: {problem['message']} {problem['hint']}".strip())
-            return context.end(task.key, attempt.attempt, "failed", {}, error=problem)
+            is_open = context.store.bills(context.job.id, task.key, OPEN_BILLS)
+            return context.end(
+                task.key, attempt.attempt, "unknown" if is_open else "failed", {}, error=problem
+            )
         for check in data.get("checks", []):
             if check["verdict"] != "pass":
                 part.log(f"{task.name}: {_sentence(check)}")
@@ -131,10 +166,10 @@ class Maker:
         part.progress(1.0, task.name)
         return context.end(task.key, attempt.attempt, STATES[data.get("verdict", "pass")], data, assets)
 
-    def _call(self, task: Task, part: Context) -> Reply:
+    def _call(self, task: Task, part: Context, attempt: Attempt) -> Reply:
         params, files = task.params | task.around[0], task.files | task.around[1]
         if (unit := self._here(task)) is not None:
-            return unit(params, files, part)
+            return unit(params, files, Paying(part, attempt, self._caps))
         answer = part.call(task.unit, params, files)
         return answer.data, dict(answer.blobs)
 
@@ -160,6 +195,14 @@ def _why(attempt: Attempt) -> str:
     if not bad:
         return f"{attempt.name} waits for you to accept it."
     return f"{attempt.name}: {_sentence(bad[0])}"
+
+
+def _what_is_known(bill: Bill) -> str:
+    """Of a paid call nobody knows the end of, for the person who is to tell."""
+    asked = bill.remote.get("handles") or {}
+    number = asked.get("id") or asked.get("request_id")
+    known = f" Its number there is {number}." if number else ""
+    return f"It may cost {dollars(bill.reserved)}.{known} Say what became of it, or run it again as it was."
 
 
 def _sentence(check: dict[str, Any]) -> str:

@@ -30,15 +30,18 @@ def test_with_boxes(engine, few):
     assert np.mean(row.peer_sad) > 2 * np.mean(row.sad)
 
 
+@pytest.mark.slow
 def test_with_sloppy_boxes(engine, few):
     assert np.mean(with_boxes(engine[0], few, (1,)).iou) > 0.94
 
 
+@pytest.mark.slow
 def test_without_hint(engine, few):
-    row = without_hint(*engine, few)
+    row = without_hint(*engine, few[:2])
     assert np.mean(row.iou) > 0.97
 
 
+@pytest.mark.slow
 def test_two_stacked_subjects(engine):
     row, ours, theirs = stacked(engine[0], stacks()[:1])
     assert np.mean(row.iou) > 0.95

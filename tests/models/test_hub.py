@@ -76,7 +76,7 @@ def test_the_first_pull_shows_and_keeps_what_the_hub_says(pull, folder, home):
     network = load_file(folder / "motion_extractor.safetensors")
     assert torch.equal(network["layer.weight"], torch.ones(2, 3)) and network["count"] == 7
     assert list(load_file(folder / "lip.safetensors")) == ["mlp.1"]
-    assert {finding.state for finding in hub.verify(home / "weights")} == {"present"}
+    assert {finding.state for finding in hub.verify(home / "weights", ("liveportrait",))} == {"present"}
     assert hub.here(home / "weights", "liveportrait")
 
 
@@ -148,4 +148,4 @@ def test_a_hub_out_of_reach_is_one_sentence(pull):
 def test_missing_weights_say_how_to_get_them(tmp_path):
     with pytest.raises(WeightsMissing, match=r"Run `\./launch\.sh models pull liveportrait`\."):
         hub.path(tmp_path, "liveportrait", "lip.safetensors")
-    assert {finding.state for finding in hub.verify(tmp_path)} == {"missing"}
+    assert {finding.state for finding in hub.verify(tmp_path, ("liveportrait",))} == {"missing"}

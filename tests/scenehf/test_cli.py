@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from scenehf import cli
 from scenehf.cli import VERBS, app_settings, main
 
 ROOT = Path(__file__).parents[2]
@@ -66,12 +65,6 @@ def test_the_data_directory_can_be_named_anywhere_after_the_verb(
     assert verb(*argv, cwd=tmp_path).returncode == 0
     assert (tmp_path / "d" / "weights").is_dir()
     assert list(home.iterdir()) == []
-
-
-@pytest.mark.parametrize("later", cli.LATER)
-def test_verbs_to_come_say_so(later: str, capsys: pytest.CaptureFixture[str]):
-    assert main([later, "photo.png"]) == 2
-    assert capsys.readouterr().err == f"`{later}` is not part of this version.\n"
 
 
 def test_help_lists_every_verb(capsys: pytest.CaptureFixture[str]):

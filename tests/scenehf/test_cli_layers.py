@@ -114,3 +114,11 @@ def test_a_box_outside_the_picture_is_refused(home, small, tmp_path):
     done = layers(small, "--out", tmp_path / "out", "--box", "cup=300,300,20,20", "--data", home)
     assert done.returncode == 2
     assert "256x256" in done.stderr
+
+
+def test_what_costs_money_wants_a_yes(home, small, tmp_path):
+    for option in (("--engine", "google"), ("--planner", "gemini")):
+        done = layers(small, "--out", tmp_path / "out", "--data", home, *option)
+        assert done.returncode == 2
+        assert "Add --yes" in done.stderr and "$0.0" in done.stderr and "stops at $1.00" in done.stderr
+    assert not (home / "store").exists() or not list((home / "store" / "assets").rglob("*.png"))

@@ -129,7 +129,7 @@ def test_a_phone_tilts_after_a_tap_where_the_system_asks(browser: Browser, tmp_p
     )
     show(phone, flat_scene(), tmp_path)
     phone.get_by_role("button", name="Tilt with your phone").tap()
-    assert phone.evaluate("window.asked")
+    until(phone, "window.asked")
     phone.locator("#tilt").wait_for(state="hidden")
     for gamma in (0, 15):
         phone.evaluate(

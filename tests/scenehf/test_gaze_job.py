@@ -17,9 +17,12 @@ from jobs.host import Host
 from jobs.runner import Runner
 from jobs.store import Store
 from scenehf.errors import NotPossible
+from scenehf.ui.gaze_view import describe
 from scenehf.worker import WORKFLOWS
 from scenehf.workflows import gaze
 from scenehf.workflows.making import asset_name
+from tests.models.providers.loopback import Loopback
+from tests.models.providers.services import CANARY, ReplicateService
 
 ROOT = Path(__file__).parent.parent.parent
 QUICK = gaze.Params(grid=7, mobile=5, cell=128)
@@ -119,6 +122,7 @@ def test_what_is_drawn_is_kept_when_it_is_cancelled(store, portrait):
     assert len(store.steps(job.id)) == before
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_only_what_it_was_doing(store, host, portrait):
     job = gaze.create(store, portrait, "astronaut.png", params=LONG)
     halfway(store, job)
@@ -203,7 +207,7 @@ def test_another_face_is_one_click(store, photo_path, tmp_path):
         ({"cell": 10}, "A cell cannot be 10: it has at least 64 and at most 1024 px."),
         ({"grid": None}, "The grid cannot be None"),
         ({"grid": 60, "cell": 600}, "Cells of a grid of 60 are at most 546 px long."),
-        ({"engine": "puppet"}, "There is no engine 'puppet'. Choose from: mesh, liveportrait."),
+        ({"engine": "puppet"}, "There is no engine 'puppet'. Choose from: mesh, liveportrait, replicate."),
         ({"face": "left"}, "face cannot be 'left'"),
     ],
 )
@@ -211,6 +215,35 @@ def test_what_cannot_be_made_is_refused_in_a_sentence(given, sentence):
     with pytest.raises(NotPossible) as caught:
         gaze.checked(given)
     assert sentence in str(caught.value)
+
+
+def test_cells_that_a_service_draws_are_paid_for_when_their_price_was_seen(
+    store, portrait, data, monkeypatch
+):
+    asked = {"engine": "replicate", "grid": 3, "mobile": 3, "cell": 64}
+    with pytest.raises(NotPossible, match=r"needs a key: set REPLICATE_API_TOKEN, from https"):
+        gaze.usable(asked, data / "weights")
+    server = Loopback(ReplicateService(polls=1))
+    monkeypatch.setenv("REPLICATE_API_TOKEN", CANARY)
+    monkeypatch.setenv("SCENEHF_ADDRESSES", json.dumps({"replicate": server.url}))
+    monkeypatch.setattr("models.providers.remote.POLL_FIRST", 0.01)
+    with pytest.raises(NotPossible, match=r"may cost \$1\.21, and a job \$1\.00: choose at most 10"):
+        gaze.usable(asked | {"grid": 11}, data / "weights")
+    job = gaze.create(store, portrait, "a.png", params=gaze.usable(asked, data / "weights"))
+    assert ended(store, job).state == "needs_review"
+    told = [event.data.get("reason", "") for event in store.events(job.id) if event.type == "job"]
+    assert "9 cells cost up to $0.09" in told[-1]
+    assert describe(store, store.job(job.id))["usd"] == pytest.approx(0.09)
+    assert server.service.jobs == 0
+    gaze.again(store, job.id)
+    assert set(made(store, job)) == FILES
+    assert server.service.jobs == 9 and describe(store, store.job(job.id))["usd"] == 0
+    assert [bill.settled for bill in store.bills(job.id)] == [10_000] * 9
+    gaze.again(store, job.id, cell=72)
+    assert ended(store, job).state == "needs_review" and server.service.jobs == 9, (
+        "another size, another price"
+    )
+    server.close()
 
 
 def test_a_running_grid_and_other_kinds_are_left_alone(store, portrait):

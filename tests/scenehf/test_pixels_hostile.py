@@ -89,7 +89,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024, *so
     "kind",
     [
         "JPEG",
-        "deep",
+        pytest.param("deep", marks=pytest.mark.slow),
         pytest.param("PNG", marks=pytest.mark.slow),
         pytest.param("WEBP", marks=pytest.mark.slow),
     ],

@@ -16,6 +16,8 @@ Floats = NDArray[np.float32]
 
 STILL = 0.02  # px: smaller shifts are none
 RIM = 4  # px of a doubled patch that its missing surroundings would spoil; nothing moves there
+# OpenCV's cubic weights of the four pixels around a place half-way between two.
+BETWEEN = np.array([-3, 19, 19, -3], np.float32) / 32
 MARGIN = 2  # cells of the grid that cubic enlarging spreads a shift over
 
 
@@ -87,12 +89,13 @@ class Engine:
         """x0, y0, x1, y1 of what this field changes: nothing else has to be drawn. back: (GRID, GRID, 2)."""
         import cv2
 
-        moves = (np.abs(back) > STILL).any(axis=2).astype(np.uint8)
+        across, along = (np.abs(back[..., axis]) > STILL for axis in (0, 1))
+        moves = (across | along).view(np.uint8)
         if self._person is not None:
             arrived = cv2.remap(self._person, self._motion.origin(back), None, cv2.INTER_NEAREST)
             moves &= self._person | arrived
-        x, y, across, along = cv2.boundingRect(moves)
-        low, high = np.array([x, y]) - MARGIN, np.array([x + across, y + along]) + MARGIN
+        x, y, width, height = cv2.boundingRect(moves)
+        low, high = np.array([x, y]) - MARGIN, np.array([x + width, y + height]) + MARGIN
         x0, y0 = np.maximum(low * self._size // GRID, 0)
         x1, y1 = np.minimum(-(-high * self._size // GRID), self._size)
         for eye in self._eyes:
@@ -126,11 +129,14 @@ def _doubled(image: Image) -> Image:
     import cv2
 
     height, width = image.shape[:2]
-    twice = np.array([[2, 0, 0], [0, 2, 0]], np.float32)
-    size = 2 * width - 1, 2 * height - 1
-    return np.asarray(
-        cv2.warpAffine(image, twice, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), np.uint8
-    )
+    across = cv2.filter2D(image, -1, BETWEEN[None], anchor=(1, 0), borderType=cv2.BORDER_REPLICATE)
+    twice = np.empty((2 * height - 1, 2 * width - 1, image.shape[2]), np.uint8)
+    twice[::2, ::2] = image
+    twice[::2, 1::2] = across[:, :-1]
+    for column, known in ((0, image), (1, across[:, :-1])):
+        along = cv2.filter2D(known, -1, BETWEEN[:, None], anchor=(0, 1), borderType=cv2.BORDER_REPLICATE)
+        twice[1::2, column::2] = along[:-1]
+    return twice
 
 
 def _resized(image: Image, size: tuple[int, int]) -> Image:

@@ -28,6 +28,8 @@ TRAVEL = (0.28, 0.11)  # eye widths the iris moves at pupil_x = 1, pupil_y = 1
 SMALLEST = 7.0  # px: below this width of an eye there is no iris to move
 CLOSED = 0.14  # height by width: below it an eye counts as closed
 LEAST_CONTRAST = 14.0  # levels the white is brighter than the iris; carved and blank eyes have less
+UNSEEN = 1 / 512  # of a level's whole range: no change of that share can be seen
+RIM = 4  # px around what changes
 FINE = 56  # px: smaller eyes are taken apart at a multiple of their size
 IRIS_EDGE = (0.92, 1.16)  # iris radii between which its edge is soft
 HALO = (1.25, 1.65)  # iris radii between which a blurred iris still darkens the white
@@ -42,8 +44,9 @@ class Eye:
     """One eye, taken apart. box: x0, y0, x1, y1 of its patch; `fine`: how much larger the layers are than it.
 
     patch: float32 (h, w, 3), the source; lids: (h, w, 1), 1 between the lids. In layer pixels: white (H, W, 3),
-    iris (H, W, 4), colour without the white's share and alpha; still (h, w, 3): the layers put together unmoved.
-    right, down: unit vectors of the eye in the picture; width: of the eye in px.
+    iris, colour without the white's share and alpha, of a larger place, (.., .., 4); inset: (x, y) of the other layers'
+    origin in it; still (h, w, 3): the layers put together unmoved. right, down: unit vectors of the eye in the picture;
+    width: of the eye in px.
     """
 
     box: tuple[int, int, int, int]
@@ -52,6 +55,7 @@ class Eye:
     lids: Floats
     white: Floats
     iris: Floats
+    inset: tuple[int, int]
     still: Floats
     right: Floats
     down: Floats
@@ -73,7 +77,8 @@ class Eye:
 
         across, up = TRAVEL[0] * pupil_x, TRAVEL[1] * pupil_y
         shift = (self.right * across - self.down * up) * (self.width * self.fine)
-        height, width = self.iris.shape[:2]
+        shift -= self.inset
+        height, width = self.white.shape[:2]
         there = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
         iris = cv2.warpAffine(self.iris, there, (width, height), flags=cv2.INTER_LINEAR)
         eye = self.white * (1 - iris[..., 3:]) + iris[..., :3]
@@ -140,9 +145,23 @@ def _taken_apart(image: Image, points: NDArray[np.floating], side: int) -> tuple
     lids = cv2.resize(between, patch.shape[1::-1], interpolation=cv2.INTER_AREA)[..., None]
     unit = np.asarray(right, np.float32)
     down = np.array([-unit[1], unit[0]], np.float32)
-    box = (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
-    bare = Eye(box, fine, patch, lids, white, iris, np.zeros_like(patch), unit, down, width)
+    rows, columns = _used(lids)
+    x0, y0 = (int(at) for at in low)
+    box = (x0 + columns.start, y0 + rows.start, x0 + columns.stop, y0 + rows.stop)
+    white = white[rows.start * fine : rows.stop * fine, columns.start * fine : columns.stop * fine]
+    inset = (columns.start * fine, rows.start * fine)
+    patch, lids = patch[rows, columns], lids[rows, columns]
+    bare = Eye(box, fine, patch, lids, white, iris, inset, np.zeros_like(patch), unit, down, width)
     return replace(bare, still=bare._composed(0, 0)), contrast
+
+
+def _used(lids: Floats) -> tuple[slice, slice]:
+    """The rows and columns in which the lids leave something to be seen, and a rim around them."""
+    import cv2
+
+    x, y, width, height = cv2.boundingRect((lids[..., 0] > UNSEEN).astype(np.uint8))
+    bottom, right = np.minimum((y + height + RIM, x + width + RIM), lids.shape[:2]).tolist()
+    return slice(max(0, y - RIM), bottom), slice(max(0, x - RIM), right)
 
 
 def _polygon(ring: NDArray[np.floating], shape: tuple[int, ...], softness: float) -> Floats:

@@ -22,7 +22,10 @@ SHOULDERS = (-0.25, 0.12)  # face heights below the chin between which that begi
 BORDER = 0.06  # of the longer side: the least way in which motion fades towards a border
 SLOPE = 3.0  # or this many times the motion, so that nothing folds there
 CUT_OFF = 0.5  # alpha at a border: the person goes on beyond it
-INVERSIONS = 6  # fixed-point steps; they settle slowest where the surface is squeezed most
+INVERSIONS = (
+    6,
+    2,
+)  # fixed-point steps on half the grid and on the whole; they settle slowest where most is squeezed
 
 
 @dataclass(frozen=True)
@@ -95,12 +98,13 @@ class Motion:
     def __init__(self, head: Head, alpha: Alpha | None, lids: tuple[Lid, ...]) -> None:
         width, height = head.size
         self._head = head
-        self._x, self._y = head.x - head.pivot[0], head.y - head.pivot[1]
-        self._depth = head.depth - head.pivot[2]
-        self._near = head.focal / (head.focal + self._depth)
+        places = (head.x - head.pivot[0], head.y - head.pivot[1], head.depth - head.pivot[2])
+        # (3, n): the surface about its pivot; (n, 2): where it is seen.
+        self._surface = np.stack([np.asarray(axis, np.float32).ravel() for axis in places])
+        near = head.focal / (head.focal + self._surface[2])
+        self._flat = np.ascontiguousarray((self._surface[:2] * near).T, np.float32)
         self._step = np.array([width / GRID, height / GRID], np.float32)
-        i = np.arange(GRID, dtype=np.float32)
-        self._cells = np.dstack(np.meshgrid(i, i))
+        self._cells, self._half_cells = _places(GRID), _places(GRID // 2)
         self._lift = np.zeros_like(head.x)
         for lid in lids:
             bump = np.exp(-(((head.x - lid.x) / lid.across) ** 2) - ((head.y - lid.y) / lid.along) ** 2)
@@ -120,26 +124,25 @@ class Motion:
         roll = np.radians(np.clip(pose.roll, -MOST_ROLL, MOST_ROLL))
         # rows of Rz(roll) Rx(pitch) Ry(yaw), in picture axes: x right, y down, z away
         turn = _about_z(roll) @ _about_x(pitch) @ _about_y(yaw)
-        x, y, z = (
-            (float(a) * self._x + float(b) * self._y + float(c) * self._depth).astype(np.float32)
-            for a, b, c in turn
-        )
+        x, y, z = turn.astype(np.float32) @ self._surface
         near = self._head.focal / (self._head.focal + z)
-        moved = np.empty((GRID, GRID, 2), np.float32)
-        moved[..., 0] = self._weight[..., 0] * (x * near - self._x * self._near)
-        moved[..., 1] = self._weight[..., 1] * (y * near - self._y * self._near) + pose.pupil_y * self._lift
-        return moved
+        moved = np.empty((GRID * GRID, 2), np.float32)
+        np.multiply(x, near, out=moved[:, 0])
+        np.multiply(y, near, out=moved[:, 1])
+        moved -= self._flat
+        moved *= self._weight.reshape(-1, 2)
+        moved[:, 1] += np.float32(pose.pupil_y) * self._lift.ravel()
+        return moved.reshape(GRID, GRID, 2)
 
     def backward(self, pose: Pose) -> Floats:
         """float32 (GRID, GRID, 2): how far from each place the pixel that arrives there has come."""
         import cv2
 
         moved = self.forward(pose) / self._step  # in cells of the grid
-        back = moved
-        for _ in range(INVERSIONS):
-            origin = cv2.subtract(self._cells, back)
-            back = cv2.remap(moved, origin, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return np.asarray(back * self._step, np.float32)
+        half = cv2.resize(moved, (GRID // 2, GRID // 2), interpolation=cv2.INTER_AREA) / 2
+        rough = _inverted(half, half, self._half_cells, INVERSIONS[0])
+        back = 2 * cv2.resize(rough, (GRID, GRID), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(_inverted(moved, back, self._cells, INVERSIONS[1]) * self._step, np.float32)
 
     def origin(self, back: Floats) -> Floats:
         """Where the field reads, in cells of the grid."""
@@ -151,6 +154,22 @@ class Motion:
         dxdy, dxdx = np.gradient(moved[..., 0], self._step[1], self._step[0])
         dydy, dydx = np.gradient(moved[..., 1], self._step[1], self._step[0])
         return float(((1 + dxdx) * (1 + dydy) - dxdy * dydx).min())
+
+
+def _places(side: int) -> Floats:
+    """float32 (side, side, 2): x and y of every place of a grid."""
+    i = np.arange(side, dtype=np.float32)
+    return np.dstack(np.meshgrid(i, i))
+
+
+def _inverted(moved: Floats, back: Floats, places: Floats, steps: int) -> Floats:
+    """A field closer to the inverse of `moved` than `back` is, in cells of their grid."""
+    import cv2
+
+    for _ in range(steps):
+        origin = cv2.subtract(places, back)
+        back = cv2.remap(moved, origin, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return back
 
 
 def _about_x(pitch: float) -> NDArray[np.float64]:

@@ -4,13 +4,14 @@ An engine answers three questions about pixels and knows nothing of jobs, plans 
 here and a line in `ENGINES`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Literal, Protocol
 
 from models.pool import Pool
 from models.requests import Alpha, Box, Image, Mask, Run
+from models.spec import Where
 
 Hint = Literal["box", "points", "strokes", "prompt"]
 
@@ -38,11 +39,13 @@ class ExtractTask:
 @dataclass(frozen=True, eq=False)
 class Cut:
     """An object found. alpha: float32 (height, width) at the size of the task's image. confidence: 0..1 on the
-    engine's own scale, or None where it has no opinion; below review_below a person should look."""
+    engine's own scale, or None where it has no opinion; below review_below a person should look. measure: what that
+    scale is: how far several methods agree, or how much of what a service drew looks like the photo."""
 
     alpha: Alpha
     confidence: float | None = None
     review_below: float = 0.5
+    measure: Literal["confidence", "likeness"] = "confidence"
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,13 +81,18 @@ class Engine(Protocol):
 @dataclass(frozen=True)
 class EngineSpec:
     """An engine not yet built. where: "local" work goes to the worker process, "cloud" stays in the runner's
-    thread. retries_with: the inputs that change its answer, in the order a person would try them."""
+    thread. retries_with: the inputs that change its answer, in the order a person would try them. service: whose key a
+    cloud engine needs; prices: the model of the price list behind each paid act (extract, plate). billed: how it is
+    paid for, where no act has a price."""
 
     id: str
     title: str
     where: Literal["local", "cloud"]
     retries_with: tuple[Hint, ...]
     build: Callable[[Pool], Engine]
+    service: Where | None = None
+    prices: Mapping[str, str] = field(default_factory=dict)
+    billed: str = ""
 
 
 def _engine(name: str) -> Callable[[Pool], Engine]:
@@ -104,6 +112,42 @@ ENGINES: dict[str, EngineSpec] = {
             where="local",
             retries_with=("box", "points", "strokes"),
             build=_engine("local"),
+        ),
+        EngineSpec(
+            id="google",
+            title="Google (Nano Banana)",
+            where="cloud",
+            retries_with=("prompt", "box", "strokes"),
+            build=_engine("google"),
+            service="google",
+            prices={"extract": "gemini-nano-banana-2.1", "plate": "gemini-nano-banana-2.1"},
+        ),
+        EngineSpec(
+            id="fal",
+            title="fal (BiRefNet)",
+            where="cloud",
+            retries_with=("box", "strokes"),
+            build=_engine("fal"),
+            service="fal",
+            prices={"extract": "fal-ai/birefnet/v2"},
+        ),
+        EngineSpec(
+            id="fal-bria",
+            title="fal (Bria)",
+            where="cloud",
+            retries_with=("box", "strokes"),
+            build=_engine("fal_bria"),
+            service="fal",
+            prices={"extract": "fal-ai/bria/background/remove"},
+        ),
+        EngineSpec(
+            id="vertex",
+            title="Your Vertex endpoint",
+            where="cloud",
+            retries_with=("box", "strokes"),
+            build=_engine("vertex"),
+            service="vertex",
+            billed="by the hour",
         ),
     )
 }

@@ -29,7 +29,7 @@ function attemptStrip(key, on) {
       }),
     );
     use.hidden = !(idle && looked && looked !== step.attempt);
-    setText(use, `Use attempt ${looked}`);
+    setText(use, priced(`Use attempt ${looked}`, step.usd_after));
   }
 
   function look(step, attempt, idle) {

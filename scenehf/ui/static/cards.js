@@ -2,7 +2,7 @@
 // and pictures stay while it changes.
 
 const ACTION_WORDS = { extract: "Cut out", plate: "Paint the background", scene: "Check that it adds up", plan: "Planning" };
-const HOW_WORDS = { extract: "cut out", rematte: "background removed", refine: "refined" };
+const HOW_WORDS = { extract: "cut out", rematte: "background removed", refine: "refined", edited: "edited" };
 const THUMB = { width: 62, height: 50 }; // px inside the frame of a card's picture, see steps.css
 const RETRIED = ["extract", "plate"];
 const FINISHED = ["needs_review", "failed", "done", "accepted", "cancelled"];
@@ -30,6 +30,7 @@ function newButton(className, text, press) {
 /** on: {select(key), act(verb, given), tool(name, key), look(key, change), compare(a, b)}. */
 function newCard(key, on) {
   let step = null;
+  let plateUsd = 0;
   let open = { selected: false, idle: false, look: {}, others: [] };
 
   const thumb = make("img");
@@ -52,16 +53,20 @@ function newCard(key, on) {
   });
 
   const findings = make("ul", "shf-findings");
+  const painted = make("p", "shf-painted");
   const prompt = make("textarea", "shf-prompt");
   prompt.rows = 2;
   prompt.maxLength = 500;
   const given = () => ({ key, ...(prompt.value === step.prompt ? {} : { prompt: prompt.value }) });
   const buttons = {
+    made: newButton("shf-made", null, () => on.act("payment", { key, made: true })),
+    unmade: newButton("shf-unmade", "It was not made", () => on.act("payment", { key, made: false })),
     accept: newButton("shf-accept", "Accept", () => on.act("accept", { key })),
     retry: newButton("shf-retry", "Retry", () => on.act("retry", given())),
     refine: newButton("shf-refine", "Refine", () => on.tool("refine", key)),
     rematte: newButton("shf-rematte", "Remove BG", () => on.act("rematte", { key })),
     under: newButton("shf-under", "Plate + retry", () => toggleUnder()),
+    edit: newButton("shf-edit-layer", "Edit", () => sendToEdit(draftOf(step))),
     box: newButton("shf-box-again", "New box", () => on.tool("box", key)),
     points: newButton("shf-points-again", "Clicks", () => on.tool("points", key)),
     remove: newButton("shf-remove", "Delete", () => on.act("remove", { key })),
@@ -72,7 +77,7 @@ function newCard(key, on) {
   const sheet = sheetControls(key, on);
   const attempts = attemptStrip(key, on);
   const body = make("div", "shf-card-body", null, prompt, row, under, sheet.node, attempts.node);
-  const card = make("li", "shf-card", null, head, findings, body);
+  const card = make("li", "shf-card", null, head, findings, painted, body);
 
   /** Which layers stand before this one is asked here; those whose boxes overlap it are proposed. */
   function toggleUnder() {
@@ -84,7 +89,7 @@ function newCard(key, on) {
       box.checked = overlaps(step.box, other.box);
       return [other, box];
     });
-    const go = newButton("", "Paint out and retry", () => {
+    const go = newButton("", priced("Paint out and retry", step.usd + plateUsd), () => {
       const removes = boxes.filter(([, box]) => box.checked).map(([other]) => other.key);
       under.hidden = true;
       on.act("plate_retry", { key, removes });
@@ -116,6 +121,7 @@ function newCard(key, on) {
 
   function fill(next, index, photo, engine, around) {
     step = next;
+    plateUsd = engine.plate;
     open = around;
     const { selected, idle } = around;
     const planned = step.action === "extract" || step.action === "plate";
@@ -130,6 +136,7 @@ function newCard(key, on) {
     badge(state, step.state);
     fillThumb(thumb, step, photo);
     fillFindings(findings, step);
+    fillPainted(painted, step);
     fillButtons();
     grip.hidden = !(step.action === "extract" && idle && around.others.length > 0);
     eye.hidden = !around.inScene;
@@ -159,6 +166,16 @@ function newCard(key, on) {
     buttons.retry.hidden = !(idle && RETRIED.includes(step.action) && FINISHED.includes(step.state));
     buttons.refine.hidden = !(idle && extract && result && step.mask);
     buttons.rematte.hidden = buttons.refine.hidden;
+    buttons.edit.hidden = !(extract && result);
+    buttons.made.hidden = buttons.unmade.hidden = !(idle && step.payment);
+    if (step.payment) {
+      const { lost, usd } = step.payment;
+      setText(buttons.made, `${lost ? "It was made" : "Give it up"} · ${money(usd)}`);
+      buttons.unmade.hidden ||= !lost;
+    }
+    setText(buttons.accept, priced("Accept", step.usd_accept));
+    setText(buttons.retry, priced("Retry", step.usd));
+    setText(buttons.rematte, priced("Remove BG", step.usd));
     buttons.under.hidden = !(idle && extract && FINISHED.includes(step.state) && others.length > 0);
     buttons.box.hidden = buttons.points.hidden = buttons.remove.hidden = !(idle && extract);
     row.hidden = Object.values(buttons).every((button) => button.hidden);
@@ -207,7 +224,9 @@ function fillFindings(node, step) {
     meaning: check.meaning,
     advice: check.advice,
   }));
-  if (step.error) findings.push({ figure: step.error.message, advice: step.error.hint });
+  const told = step.error && step.error.kind === "Uncertain" && step.state === "failed";
+  const advice = told ? "You have said what became of it. Retry it when you like." : step.error && step.error.hint;
+  if (step.error) findings.push({ figure: step.error.message, meaning: told ? "" : chargeWords(step.error), advice });
   const signature = JSON.stringify(findings);
   if (node.dataset.signature === signature) return;
   node.dataset.signature = signature;
@@ -217,6 +236,26 @@ function fillFindings(node, step) {
       return make("li", "", null, ...lines.filter(Boolean));
     }),
   );
+}
+
+/** Of a call to a service: whether it was charged, and by which number its support finds it. */
+function chargeWords({ charged, request_id: number }) {
+  const words = { no: "Nothing was charged.", yes: "It was charged.", unknown: "It may have been charged, and counts as spent." };
+  return [words[charged], number && `Its number there is ${number}.`].filter(Boolean).join(" ");
+}
+
+/** Which part of a layer was painted behind others: the rest of it is the photo. */
+function fillPainted(node, { painted }) {
+  node.hidden = !painted;
+  if (!painted) return;
+  const share = painted.share < 0.01 ? "Under 1 %" : `${Math.round(100 * painted.share)} %`;
+  const words = `${share} of it lies behind other layers and was painted by ${painted.by}; the rest is the photo.`;
+  if (node.dataset.words === words + painted.download) return;
+  node.dataset.words = words + painted.download;
+  const mask = make("a", "shf-link", "Mask of that part");
+  mask.href = painted.download;
+  mask.setAttribute("download", "");
+  node.replaceChildren(`${words} `, mask);
 }
 
 /** Whether two boxes share more than a sliver of the first. */

@@ -125,11 +125,13 @@ function followJob(tab, { onOpen, onView, onPreview }) {
     if (previews.length) onPreview(previews.at(-1).url);
   }
 
-  /** The job is of another tab's kind: that tab, which may not even be there yet, finds it in the address. */
+  /** The job is of another tab's kind: that tab is told, or, if it is not even there yet, finds it in the address. */
   function passOn(other) {
     const here = inView();
+    const { job } = self;
     close(null);
     if (here) tabNamed(other).click();
+    window.dispatchEvent(new CustomEvent("scenehf:open", { detail: { tab: other, job } }));
   }
 
   function show(next) {

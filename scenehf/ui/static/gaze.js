@@ -22,7 +22,9 @@ const cancelButton = find(".shf-cancel");
 const reason = find(".shf-reason");
 const again = find(".shf-again");
 
-const wanted = optionsForm(find(".shf-start .shf-options"));
+const where = find(".shf-where");
+const stays = where.textContent;
+const wanted = optionsForm(find(".shf-start .shf-options"), (sees) => setText(where, sees ? `It is sent to ${sees}.` : stays));
 const other = optionsForm(find(".shf-again .shf-options"));
 const site = siteScreen();
 const faces = facesScreen({ onFace: (face) => makeAgain({ face }) });
@@ -47,6 +49,8 @@ function show(next) {
   jobSection.hidden = false;
   jobSection.dataset.phase = view.phase;
   runButton.hidden = !phase.run;
+  const isFirst = view.phase === "review" && !view.drawn;
+  setText(runButton, (isFirst ? "Run" : "Run again") + (view.usd ? ` · up to $${view.usd.toFixed(2)}` : ""));
   cancelButton.hidden = !phase.busy;
   again.hidden = Boolean(phase.busy) || view.phase === "faceless";
   if (first) other.write(view.options);

@@ -2,8 +2,9 @@
 
 const USUAL = { grid: 30, mobile: 20, cell: 512, engine: "mesh", fast: false, cutout: false };
 
-/** Put the fields into `place`, before what is there after its first child. */
-function optionsForm(place) {
+/** Put the fields into `place`, before what is there after its first child. onEngine(sees): who gets to see the portrait, if
+    not this machine alone. */
+function optionsForm(place, onEngine = () => {}) {
   const fields = find("template").content.firstElementChild.cloneNode(true);
   place.firstElementChild.after(fields);
   const inputs = [...fields.querySelectorAll("input, select")];
@@ -16,10 +17,17 @@ function optionsForm(place) {
   }
   write(USUAL);
 
-  /** An engine without its weights cannot be chosen; what to type stands beside it. */
-  ask("engines").then(({ lacks }) => {
-    for (const option of fields.querySelectorAll("option")) option.disabled = Boolean(lacks[option.value]);
-    setText(find(".shf-lacks", fields), Object.values(lacks).join(" "));
+  /** An engine without its weights, or its key, cannot be chosen; what to do stands below. Of one that costs, the price. */
+  ask("engines").then(({ lacks, paid }) => {
+    const engine = find("select", fields);
+    for (const option of engine.options) option.disabled = Boolean(lacks[option.value]);
+    const chosen = () => {
+      const { says, sees } = paid[engine.value] || {};
+      setText(find(".shf-lacks", fields), says || Object.values(lacks).join(" "));
+      onEngine(sees);
+    };
+    engine.addEventListener("change", chosen);
+    chosen();
   });
 
   function value(input) {

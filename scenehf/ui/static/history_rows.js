@@ -1,7 +1,11 @@
 // One row of the History tab: a job drawn into an element that is used again for other jobs while the list scrolls.
 
 /** Kinds of jobs: their word, and whether they can be copied. */
-const KINDS = { "layers.extract": { word: "Layers", copies: true }, "gaze.grid": { word: "Gaze", copies: false } };
+const KINDS = {
+  "layers.extract": { word: "Layers", copies: true },
+  "gaze.grid": { word: "Gaze", copies: false },
+  "image.make": { word: "Edit", copies: false },
+};
 const kindOf = (kind) => KINDS[kind] || { word: kind, copies: false };
 const nameOf = (job) => job.title || "Untitled";
 

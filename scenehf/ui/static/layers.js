@@ -1,6 +1,6 @@
 // The Layers tab: follows one job and lets a person act on it. What is true lies in the store; the page only shows it.
 
-const OPEN = ["needs_review", "failed"]; // steps that wait for a person
+const OPEN = ["needs_review", "failed", "unknown"]; // steps that wait for a person
 
 const PHASES = {
   planning: { busy: true, says: "Reading the photo…" },
@@ -46,7 +46,8 @@ const undoButton = find(".shf-revert");
 
 const followed = followJob("Layers", { onOpen: opened, onView: show, onPreview: (url) => stage.preview(url) });
 const { open, say, progress } = followed;
-const start = startScreen({ onJob: open, say });
+const choices = choicesPanel({ say });
+const start = startScreen({ onJob: open, say, options: choices.options });
 const stage = stageScreen({
   onView(name) {
     shown = name;
@@ -120,6 +121,7 @@ function opened() {
   brush.close();
   for (const part of parts) part.clear();
   start.show(!followed.job);
+  if (!followed.job) choices.refresh();
   jobSection.hidden = true;
 }
 
@@ -130,8 +132,10 @@ function show(next) {
   const phase = PHASES[view.phase] || {};
   jobSection.dataset.phase = view.phase || "";
   const decision = view.phase === "review" && view.steps.find((step) => OPEN.includes(step.state));
-  runButton.hidden = !phase.run || Boolean(decision);
-  setText(runButton, [phase.run || "Run", ...cost(view)].join(" · "));
+  const fetches = decision && decision.state === "unknown"; // what is out is looked for; nothing is sent again
+  runButton.hidden = !phase.run || Boolean(decision && !fetches);
+  setText(runButton, [fetches ? "Look again" : phase.run || "Run", ...cost(view)].join(" · "));
+  setText(find(".shf-spent"), choices.spent(view.spent, view.estimate && view.estimate.usd));
   pauseButton.hidden = !phase.pause;
   cancelButton.hidden = !phase.busy;
   if (view.phase === "planned") setText(reason, "These are the steps. Run them when they look right.");
@@ -149,21 +153,31 @@ function show(next) {
   stage.show(view);
   follows(first);
   undoButton.disabled = !idle() || !undone.length;
+  setText(undoButton, priced("Undo", undoCost()));
   placeTools();
 }
 
 /** Price and time of what Run would do. */
-function cost({ estimate }) {
+function cost({ estimate, engine }) {
   if (!estimate) return [];
   const { seconds, usd } = estimate;
   const time = seconds < 90 ? `${Math.max(1, Math.round(seconds))} s` : `${Math.round(seconds / 60)} min`;
-  return [usd ? `$${usd.toFixed(2)}` : "free", ...(seconds ? [`about ${time}`] : [])];
+  return [priceWords({ usd, billed: engine.billed }), ...(seconds ? [`about ${time}`] : [])];
 }
 
-const decides = (step) =>
-  step.state === "failed"
-    ? `${step.name} failed. Retry it, or start again with another photo.`
-    : `${step.name} did not pass every check. Accept it as it is, or retry it.`;
+/** The most that the next Undo can cost: an earlier attempt is free, what was built on a later one may not be. */
+function undoCost() {
+  const [verb, { key }] = undone.at(-1) || ["", {}];
+  const step = verb === "choose" && view.steps.find((other) => other.key === key);
+  return step ? step.usd_after : 0;
+}
+
+function decides({ name, state, payment }) {
+  if (payment && payment.lost) return `Nobody knows whether ${payment.service} made ${name}. Look at its list of calls and say on the card what became of it.`;
+  if (state === "unknown") return `${name} was taken on, and its result has not been fetched yet. Look again.`;
+  if (state === "failed") return `${name} failed. Retry it, or start again with another photo.`;
+  return `${name} did not pass every check. Accept it as it is, or retry it.`;
+}
 
 /** Keep the step in view that matters now: one that waits for a person, or what runs until a person picks a card. */
 function follows(first) {

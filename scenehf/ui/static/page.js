@@ -11,11 +11,11 @@ const STATE_WORDS = {
   succeeded: "Done",
   failed: "Failed",
   cancelled: "Cancelled",
-  unknown: "Unknown",
+  unknown: "Payment open",
 };
 
 /** The title of the tab that shows jobs of this kind; Layers shows the state and the log of any. */
-const tabOf = (kind) => ({ "gaze.grid": "Gaze" })[kind] || "Layers";
+const tabOf = (kind) => ({ "gaze.grid": "Gaze", "image.make": "Edit / Generate" })[kind] || "Layers";
 const tabNamed = (title) => [...document.querySelectorAll("#tabs [role=tab]")].find((tab) => tab.textContent.trim() === title);
 
 const find = (selector, within = element) => within.querySelector(selector);

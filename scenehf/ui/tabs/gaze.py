@@ -19,8 +19,8 @@ from scenehf.workflows import gaze
 
 # Page code, in the order in which it is read: small words first, the tab itself last.
 SCRIPTS = (
-    "page.js", "start.js", "gaze_options.js", "gaze_faces.js", "gaze_site.js", "log.js", "keys.js", "follow.js",
-    "gaze.js",
+    "page.js", "door.js", "start.js", "gaze_options.js", "gaze_faces.js", "gaze_site.js", "log.js", "keys.js",
+    "follow.js", "gaze.js",
 )  # fmt: skip
 FACES = ("astronaut",)  # examples that show one
 
@@ -54,7 +54,8 @@ def build(
 
     def engines(_: Message) -> Json:
         lacks = {engine: gaze.lacking(engine, weights) for engine in gaze.ENGINES}
-        return {"lacks": {engine: sentence for engine, sentence in lacks.items() if sentence}}
+        paid = {engine: gaze.told_of_price(engine) for engine in gaze.PAID}
+        return {"lacks": {engine: sentence for engine, sentence in lacks.items() if sentence}, "paid": paid}
 
     return gr.HTML(
         None,

@@ -9,8 +9,10 @@ import gradio as gr
 from jobs.job import Job
 from jobs.store import Store
 from scenehf.errors import NotPossible
+from scenehf.keys import KEYRING
 from scenehf.layers.engines import ENGINES
 from scenehf.pixels import Limits
+from scenehf.ui.choices import chosen, offered, session_of
 from scenehf.ui.images import EXAMPLES, example_path
 from scenehf.ui.photos import job_of, rename, start_screen, uploaded
 from scenehf.ui.refusals import NOT_OURS, told
@@ -21,10 +23,10 @@ from scenehf.workflows.extract import ExportOrder
 
 # Page code, in the order in which it is read: small words first, the tab itself last.
 SCRIPTS = (
-    "page.js", "start.js",
-    "sheets.js", "paint.js", "hands.js", "viewer.js", "scene.js", "stage.js",
-    "tray.js", "boxmark.js", "pointmark.js", "boxtool.js", "pointstool.js", "marks.js",
-    "strokes.js", "veil.js", "brush.js",
+    "page.js", "door.js", "start.js", "money.js", "keyform.js", "choices.js",
+    "sheets.js", "paint.js", "hands.js", "viewer.js", "zoom.js", "scene.js", "stage.js",
+    "draft.js", "tray.js", "boxmark.js", "pointmark.js", "boxtool.js", "pointstool.js", "marks.js",
+    "strokes.js", "veil.js", "painting.js", "brush.js",
     "cards.js", "attempts.js", "steps.js", "export.js", "log.js", "keys.js", "follow.js", "layers.js",
 )  # fmt: skip
 
@@ -38,29 +40,45 @@ def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: 
     def poll(message: Message) -> Json:
         return watch.poll(str(message[0]), int(message[1]))
 
-    def create(message: Message) -> Json:
-        path, name = map(str, message)
+    def choices(_: Message, request: gr.Request) -> Json:
+        return told(lambda: offered(store, session_of(request)))
+
+    def made(photo: Path, name: str, options: list[str], session: str) -> Job:
+        params = None
+        if options:
+            engine, planner = options
+            params = chosen(engine, planner, session)
+        # Held until it is known whose keys it may use: it would begin at once.
+        job = actions.create(store, photo, name, params=params, limits=limits, hold=True)
+        KEYRING.bind(job.id, session)
+        return store.requeue(job.id)
+
+    def create(message: Message, request: gr.Request) -> Json:
+        path, name, *options = map(str, message)
 
         def of(photo: Path) -> Job:
-            return actions.create(store, photo, name, limits=limits)
+            return made(photo, name, options, session_of(request))
 
         return told(lambda: {"job": job_of(uploads, path, of).id})
 
-    def example(message: Message) -> Json:
-        name = str(message[0])
-        return told(
-            lambda: {"job": actions.create(store, example_path(name), f"{EXAMPLES[name]} (example)").id}
-        )
+    def example(message: Message, request: gr.Request) -> Json:
+        name, *options = map(str, message)
 
-    def act(message: Message) -> Json:
+        def job() -> Job:
+            return made(example_path(name), f"{EXAMPLES[name]} (example)", options, session_of(request))
+
+        return told(lambda: {"job": job().id})
+
+    def act(message: Message, request: gr.Request) -> Json:
         verb, job_id, given = str(message[0]), str(message[1]), dict(message[2])
+        KEYRING.bind(job_id, session_of(request))
         return told(lambda: _act(store, uploads, verb, job_id, given))
 
     return gr.HTML(
         None,
         html_template=start_screen(read("layers.html"), EXAMPLES, public=public),
         js_on_load=read(*SCRIPTS),
-        server_functions=[poll, create, example, act],
+        server_functions=[poll, choices, create, example, act],
         apply_default_css=False,
         elem_id="layers",
     )
@@ -144,6 +162,9 @@ ACTS: dict[str, Act] = {
     ),
     "choose": lambda store, job, given: actions.choose(
         store, job, str(given["key"]), int(given["attempt"]), given.get("plan")
+    ),
+    "payment": lambda store, job, given: actions.tell_payment(
+        store, job, str(given["key"]), made=bool(given["made"])
     ),
     "rename": lambda store, job, given: rename(store, job, str(given["title"])),
     "export": lambda store, job, given: actions.export(store, job, ExportOrder.model_validate(given)),

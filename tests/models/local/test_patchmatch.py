@@ -35,7 +35,7 @@ def test_texture_goes_on_and_the_rest_stays(paint):
 
 def test_the_same_hole_gets_the_same_plate(paint):
     case = singles()[4]
-    image, mask = case.image[:256, :384], case.sheets[0].alpha[:256, :384] > 0
+    image, mask = case.image[:256:2, :384:2], case.sheets[0].alpha[:256:2, :384:2] > 0
     assert np.array_equal(paint(image, mask), paint(image.copy(), mask.copy()))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks.silence import SILENT
 from models.requests import Image
-from scenehf.gaze import grid, site, sprites
+from scenehf.gaze import grid, site, sprites, webp
 from scenehf.gaze.grid import Cell
 
 SHEETS = (
@@ -54,7 +54,7 @@ def about(side: int, mobile: int, size: tuple[int, int], alpha: bool = False) ->
 def make(folder: Path, side: int, mobile: int, size: tuple[int, int]) -> list[str]:
     """A whole site; returns the names of its files."""
     filled = atlas(side, size)
-    encoded = {cell: sprites.encode(picture) for cell, picture in filled.items()}
+    encoded = {cell: webp.encode(picture) for cell, picture in filled.items()}
     sheets = dict(sprites.encoded(filled, mobile, SILENT))
     cells = encoded.items() if site.needs_cells(side, size) else None
     return site.write_site(folder, sheets, about(side, mobile, size), cells, encoded[side // 2, side // 2])

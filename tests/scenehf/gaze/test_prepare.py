@@ -1,5 +1,6 @@
 """From any photo to a portrait, or to a sentence that says why not."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,7 @@ from benchmarks.silence import SILENT
 from models.pool import Pool
 from models.requests import Calibration, FaceMesh, Pose
 from models.spec import Host
-from scenehf.gaze import prepare
+from scenehf.gaze import lids, prepare
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +40,24 @@ def test_a_portrait_keeps_its_shape_and_is_calibrated(grace_hopper, pool):
     assert portrait.alpha is not None and portrait.alpha.shape == (192, 164)
     assert portrait.calibration != Calibration()
     assert 0.7 < portrait.calibration.yaw < 1.6 and 0.7 < portrait.calibration.pitch < 1.6
+
+
+def test_open_eyes_are_told_for_blinks(grace_hopper, pool):
+    portrait = ready(grace_hopper, pool)
+    left, right = portrait.eyes
+    assert left["upper"][0] == left["lower"][0] and left["upper"][-1][0] < right["upper"][0][0]
+    for eye in (left, right):
+        upper, lower = np.array(eye["upper"]), np.array(eye["lower"])
+        assert (np.diff(upper[:, 0]) > 0).all() and eye["brow"] < upper[:, 1].min() < lower[4, 1]
+        assert eye["right"][0] > 0.01 > abs(eye["right"][1]) and eye["down"][1] > 0.01 > abs(eye["down"][0])
+
+
+def test_closed_eyes_do_not_blink(grace_hopper, pool):
+    face = ready(grace_hopper, pool).face
+    points = face.points.copy()
+    for upper, lower in lids.LIDS:
+        points[list(upper)] = points[list(lower)]
+    assert lids.lids(replace(face, points=points), (), Calibration(), (100, 100)) == []
 
 
 def test_a_small_face_is_framed_inside_the_photo(astronaut, pool):

@@ -44,6 +44,15 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     return files
 
 
+@pytest.fixture(autouse=True)
+def same_environment() -> Iterator[None]:
+    """A server of this process takes its folders from the environment: what a test sets there goes with it."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
 @pytest.fixture(scope="package")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Store]]:
     """(address, store) of one server for all tests of the screens."""

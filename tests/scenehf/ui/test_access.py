@@ -25,8 +25,7 @@ def narrow(page, viewport):
     assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize(("viewport", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desk", "phone"])
 def test_no_serious_violation_on_any_screen(new_page, url, photos, viewport, scheme):
     page = new_page(url, viewport, color_scheme=scheme)
     page.get_by_text("Drop a photo here").wait_for()

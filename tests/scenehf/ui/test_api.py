@@ -21,7 +21,7 @@ from tests.scenehf.ui.conftest import QUICK, SLOW, eventually
 NAMES = {
     "health", "jobs_create", "jobs_list", "job", "plan", "run", "step_run", "step_retry", "step_bg_remove",
     "step_plate_and_retry", "step_refine", "step_accept", "step_choose", "asset", "events", "export", "cancel",
-    "pause", "delete", "cleanup", "gaze",
+    "pause", "delete", "cleanup", "gaze", "models", "edit",
 }  # fmt: skip
 
 
@@ -218,7 +218,7 @@ def test_the_whole_journey_with_the_real_workflow(home, weights_dir, photo_path,
         store.close()
 
 
-def test_a_shared_app_shows_nobody_elses_jobs(store, photos):
+def test_a_shared_app_shows_nobody_elses_jobs(store, photos, tmp_path):
     from gradio import Error
 
     from scenehf.pixels import PUBLIC
@@ -227,7 +227,7 @@ def test_a_shared_app_shows_nobody_elses_jobs(store, photos):
     from scenehf.ui.watch import Watch
 
     mine, other = (store.create_job("kind.that.nobody.runs", {}, title="private").id for _ in range(2))
-    shared = Endpoints(store, Watch(store, {}), PUBLIC, public=True)
+    shared = Endpoints(store, Watch(store, {}), PUBLIC, tmp_path, public=True)
     for forbidden in (shared.jobs_list, shared.cleanup):
         with pytest.raises(Error, match="shared with other people"):
             forbidden()

@@ -1,5 +1,6 @@
 """Following a job survives whatever happens to the page, and a person's word reaches the work at once."""
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.scenehf.ui.conftest import ENDLESS, QUICK, SLOW, eventually
@@ -100,6 +101,7 @@ def test_names_are_only_names(new_page, url, store, photos):
     assert page.locator("#layers script, #history script").count() == 0
 
 
+@pytest.mark.slow
 def test_nine_tabs_of_one_browser_all_follow(new_page, url, store, photos):
     first = new_page(url)
     give(first, photos[ENDLESS])

@@ -193,13 +193,27 @@ def test_what_cannot_be_made_is_refused_in_a_sentence(new_page, url, portrait, t
     expect(alert).to_contain_text("save it as PNG or JPEG")
 
 
-def test_an_engine_without_its_weights_is_greyed_with_the_command(new_page, url):
+def test_an_engine_without_its_weights_or_key_is_greyed_with_the_cure(new_page, url):
     page = opened(new_page, url)
     page.locator("#gaze .shf-start summary").first.click()
-    expect(page.locator("#gaze .shf-start option[value=liveportrait]")).to_be_disabled()
-    expect(page.locator("#gaze .shf-start .shf-lacks")).to_have_text(
-        "The LivePortrait engine needs its weights. Run `./launch.sh models pull liveportrait`."
-    )
+    for engine in ("liveportrait", "replicate"):
+        expect(page.locator(f"#gaze .shf-start option[value={engine}]")).to_be_disabled()
+    lacks = page.locator("#gaze .shf-start .shf-lacks")
+    expect(lacks).to_contain_text("needs its weights. Run `./launch.sh models pull liveportrait`.")
+    expect(lacks).to_contain_text("LivePortrait on Replicate needs a key: set REPLICATE_API_TOKEN")
+
+
+def test_an_engine_that_costs_says_so_and_who_sees_the_portrait(new_page, url, monkeypatch):
+    monkeypatch.setenv("REPLICATE_API_TOKEN", "r8_not_used_at_all")
+    page = opened(new_page, url)
+    page.locator("#gaze .shf-start summary").first.click()
+    where, engine = page.locator("#gaze .shf-where"), page.locator("#gaze .shf-start select[name=engine]")
+    expect(where).to_have_text("It stays on this machine.")
+    engine.select_option("replicate")
+    expect(page.locator("#gaze .shf-start .shf-lacks")).to_contain_text("Each cell costs up to $0.01")
+    expect(where).to_have_text("It is sent to Replicate.")
+    engine.select_option("mesh")
+    expect(where).to_have_text("It stays on this machine.")
 
 
 def test_of_two_faces_the_other_one_can_be_turned(new_page, url, store, pair):
@@ -255,8 +269,7 @@ def test_every_job_opens_in_the_tab_of_its_kind(new_page, url, store, portrait, 
     expect(fresh.locator("#layers .shf-start")).not_to_have_attribute("hidden", "")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize(("viewport", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desk", "phone"])
 def test_no_serious_violation_on_any_screen(new_page, url, store, pair, viewport, scheme):
     page = opened(new_page, url, viewport, color_scheme=scheme)
     page.locator("#gaze .shf-start summary").click()

@@ -61,12 +61,12 @@ def test_search_state_and_kind(at, new_page, shelf):
     expect(page.locator(".shf-facts")).to_contain_text("1 of 152 jobs")
     page.get_by_label("State").select_option("")
 
-    add(shelf, "other.png", kind="image.make")
+    add(shelf, "other.png", kind="image.other")
     expect(page.get_by_label("Kind")).to_be_visible(timeout=LONG)
-    page.get_by_label("Kind").select_option("image.make")
+    page.get_by_label("Kind").select_option("image.other")
     expect(rows(page)).to_have_count(1)
     expect(rows(page)).to_contain_text("other.png")
-    expect(rows(page)).to_contain_text("image.make")
+    expect(rows(page)).to_contain_text("image.other")
 
 
 def test_an_empty_store_says_what_to_do(at, new_page):
@@ -144,7 +144,7 @@ def test_opening_and_copying(at, new_page, shelf, photos):
     shelf.claim("a test")
     shelf.finish_job(made.id, 1, "needs_review")
     actions.set_plan(shelf, made.id, Plan.model_validate(plan))
-    add(shelf, "picture", kind="image.make")
+    add(shelf, "picture", kind="image.other")
     page = new_page(at)
     expect(history(page)).to_have_count(2)
     expect(row(page, "picture").get_by_role("button", name="Duplicate")).to_be_hidden()

@@ -38,6 +38,7 @@ def test_deleting_can_be_undone(at, new_page, shelf):
     assert ids(shelf) == set(jobs.values())
 
 
+@pytest.mark.slow
 def test_a_deleted_job_goes_after_a_while(at, new_page, shelf):
     gone, kept = add(shelf, "gone"), add(shelf, "kept")
     page = new_page(at)

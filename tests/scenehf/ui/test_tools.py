@@ -200,6 +200,7 @@ def test_strokes_arrive_to_the_pixel(
     assert np.array_equal(drawn, wanted)
 
 
+@pytest.mark.slow
 def test_a_stroke_by_mouse_and_the_eraser(
     new_page: Callable[..., Page], url: str, store: Store, big: Path
 ) -> None:

@@ -1,7 +1,7 @@
 """Stand-ins for the heavy units, for the worker process of the screen tests: quick, talkative, and slow on request.
 
-The red value of a photo's top left pixel sets the pace, see PACES. The plan always holds two objects with
-hostile names; the second one fails a check at its first attempt.
+The red value of a photo's top left pixel sets the pace, see PACES. The plan always holds two objects with hostile
+names; the second one fails a check at its first attempt. Pictures are made by the real units.
 """
 
 import time
@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from models.pool import Pool
+from models.spec import Host
 from scenehf.layers.validate import Check
 from scenehf.pixels import decode_png, encode_png, thumbnail
 from scenehf.workflows import scene_units
+from scenehf.workflows.make_units import MakeUnits
 
 HOSTILE = "<script>window.pwned=1</script><img src=x onerror=window.pwned=2>${window.pwned=3}{{value}}"
 PACES = ((240, 2.0), (200, 300.0), (0, 0.2))  # red value from which every step takes so many seconds
@@ -28,6 +31,7 @@ def units() -> dict[str, Any]:
         "layers.plate": plate,
         "layers.assemble": scene_units.assemble,
         "layers.export": scene_units.export,
+        **MakeUnits(Pool(Host(weights=Path("nowhere")))).table(),
     }
 
 

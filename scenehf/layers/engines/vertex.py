@@ -1,0 +1,9 @@
+"""A person's own endpoint on Vertex as a layer engine."""
+
+from models.pool import Pool
+from scenehf.layers.matted import MattedEngine
+
+
+def build(pool: Pool) -> MattedEngine:
+    """The engine over these models."""
+    return MattedEngine(pool, "vertex-matting", "Vertex")
