@@ -18,9 +18,6 @@ from models.local.liveportrait.networks.shares import planes, shared
 from models.local.liveportrait.networks.tiles import STEP, TILE, read, write
 
 BUFFER = 3_000_000  # numbers in flight on a core: about what its part of the caches holds
-APART = (
-    144  # numbers between planes: at distances of a power of two they would push one another out of the cache
-)
 PLANES = TILE**2
 LEAST = 32  # channels in and out: with fewer the transforms cost more than they save
 

@@ -1,6 +1,7 @@
 """The ways of a CPU, layer by layer on small shapes, against the plain layers they stand for."""
 
 import copy
+import sys
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from models.local.liveportrait.networks import spade_generator
+from models.local.liveportrait.networks.chip import accelerate, makes_machine_code
 from models.local.liveportrait.networks.fourier import FourierConv3d
 from models.local.liveportrait.networks.product import ROWS, multiply, panels_of
 from models.local.liveportrait.networks.shares import shared
@@ -75,6 +77,14 @@ def test_winograd_is_put_where_it_gains_and_takes_the_relu_along():
     kinds = [type(module) for module in (*fast[0], *fast[1:])]
     assert kinds == [Winograd, nn.Identity, nn.Conv2d, Winograd, nn.Conv2d]
     close(fast(x), net(x))
+
+
+def test_without_numba_the_networks_stay_as_they_are(monkeypatch):
+    monkeypatch.setitem(sys.modules, "numba", None)  # as if it were not installed
+    assert not makes_machine_code()
+    net = nn.Sequential(nn.Conv2d(32, 40, 3, padding=1))
+    accelerate(net)
+    assert type(net[0]) is nn.Conv2d
 
 
 @pytest.mark.parametrize("size", [(6, 30, 21), (16, 16, 16), (1, 7, 40)])
