@@ -183,7 +183,7 @@ run_tests() {
     step "$bin/ruff" format --check .
     step "$bin/mypy"
     step "$bin/lint-imports" --no-logo --cache-dir "$VENV/.cache/import_linter"
-    step "$PYTHON" -m pytest -n 2 --dist loadfile "$@"
+    step "$PYTHON" -m pytest -n 3 --dist loadfile "$@"
     wait
     [ -z "$FAILED" ] || die "Failed:$FAILED"
 }

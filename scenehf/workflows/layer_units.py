@@ -50,9 +50,10 @@ class LayerUnits:
 
     def extract(self, params: dict[str, Any], files: Files, run: Run) -> Reply:
         """params: engine, box, points, prompt, redo, avoid, coverage (boxes and points in 0..1). files: source, where
-        the picture is a plate; edited and base (the layer and its opacity), where the layer was edited. Blobs: alpha.png
-        (whole canvas), cut.png (RGBA in clean colours, trimmed; its place in data x, y), thumb.png, and painted.png
-        (whole canvas, white where the layer is not of the photo) with its share of the layer in data, if there is any."""
+        the picture is a plate; edited and base (the layer and its opacity), where the layer was edited. Blobs:
+        alpha.png (whole canvas), cut.png (RGBA in clean colours, trimmed; its place in data x, y), thumb.png, and
+        painted.png (whole canvas, white where the layer is not of the photo) with its share of the layer in data, if
+        there is any."""
         if "edited" in files:
             return _edited(_picture(files["edited"]), _picture(files["base"]), run)
         image = _picture(files["image"])

@@ -24,6 +24,7 @@ function followJob(tab, { onOpen, onView, onPreview }) {
   let round = 0; // grows with every job opened: an answer for an earlier one is dropped
   let view = null;
   let wake = () => {};
+  let ready = false; // whether the tab can show a job
   let acting = Promise.resolve(); // the last act that was asked for
 
   function say(sentence) {
@@ -125,7 +126,7 @@ function followJob(tab, { onOpen, onView, onPreview }) {
     if (previews.length) onPreview(previews.at(-1).url);
   }
 
-  /** The job is of another tab's kind: that tab is told, or, if it is not even there yet, finds it in the address. */
+  /** The job is of another tab's kind: that tab is told, or, if it is not ready yet, finds it in the address. */
   function passOn(other) {
     const here = inView();
     const { job } = self;
@@ -163,6 +164,7 @@ function followJob(tab, { onOpen, onView, onPreview }) {
 
   /** Open what the address names, unless another tab has it. */
   function begin() {
+    ready = true;
     const named = new URL(location.href).searchParams.get("job") || props.value;
     if (named && !heldElsewhere(named)) open(named);
   }
@@ -185,12 +187,12 @@ function followJob(tab, { onOpen, onView, onPreview }) {
   });
   document.addEventListener("visibilitychange", () => wake());
   watch("value", () => {
-    if (props.value && !heldElsewhere(props.value)) open(props.value);
+    if (ready && props.value && !heldElsewhere(props.value)) open(props.value);
   });
   window.addEventListener("scenehf:open", ({ detail }) => {
     if (!element.isConnected) return;
-    if (detail.tab === tab) open(detail.job);
-    else address(detail.job);
+    if (detail.tab === tab && ready) open(detail.job);
+    else address(detail.job); // where a tab that is not ready looks when it is
   });
   return self;
 }

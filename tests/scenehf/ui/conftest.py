@@ -18,7 +18,7 @@ from jobs.store import Store
 from scenehf.settings import load
 from scenehf.worker import WORKFLOWS
 
-expect.set_options(timeout=15_000)  # ms: two busy cores are slow
+expect.set_options(timeout=30_000)  # ms: two busy cores are slow
 
 UNITS = "tests.scenehf.ui.units:units"
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}

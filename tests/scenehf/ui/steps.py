@@ -40,7 +40,7 @@ def select(page: Page, number: int) -> Locator:
 
 def wait_for(page: Page, state: str) -> None:
     """Until the job's badge says so."""
-    expect(page.locator(".shf-title .shf-badge")).to_have_text(state)
+    expect(page.locator(".shf-title .shf-badge:visible")).to_have_text(state)
 
 
 def log_lines(page: Page) -> list[str]:

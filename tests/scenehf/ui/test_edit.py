@@ -182,9 +182,12 @@ def test_words_become_pictures_and_every_setting_comes_back(new_page, url, store
     page.get_by_role("button", name="Use as input").click()
     expect(page.locator("#edit .shf-input")).to_contain_text("1024 \u00d7 1024 px")
     expect(page.locator("#edit .shf-model-title")).to_have_text("Remove and fill (PatchMatch)")
-    page.reload()
-    expect(page.get_by_role("tab", name="Edit / Generate")).to_have_attribute("aria-selected", "true")
-    expect(page.locator("#edit .shf-strip .shf-tile img")).to_have_count(3)
+    for hurried in (False, True):  # the page finds the tab of the job by itself; somebody may be quicker
+        page.reload()
+        if hurried:
+            page.get_by_role("tab", name="Edit / Generate").click()
+        expect(page.get_by_role("tab", name="Edit / Generate")).to_have_attribute("aria-selected", "true")
+        expect(page.locator("#edit .shf-strip .shf-tile img")).to_have_count(3)
     assert CANARY not in page.content()
 
 
