@@ -98,6 +98,7 @@ def accelerate(network: nn.Module) -> None:
     if motion is not None:
         motion.mask = FourierConv3d(motion.mask)
         motion.occlusion = TapsFirst(motion.occlusion)
+        motion.layout = torch.channels_last_3d
     winograd.install(network)
 
 

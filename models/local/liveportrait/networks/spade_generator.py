@@ -118,7 +118,7 @@ class Block(nn.Module):
         if not self._narrows:
             return (doubled(x) if double else x) + y
         scale, shift = self.norm_s(features)
-        return y.add_(shift).add_(self.conv_s(plain * scale))
+        return y.add_(shift).add_(self.conv_s(plain.mul_(scale)))
 
 
 def normalised(x: Tensor) -> Tensor:

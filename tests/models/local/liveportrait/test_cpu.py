@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from models.local.liveportrait.networks import spade_generator
+from models.local.liveportrait.networks.blocks import ConvNorm, UpBlock3d
 from models.local.liveportrait.networks.chip import accelerate, makes_machine_code
 from models.local.liveportrait.networks.fourier import FourierConv3d
 from models.local.liveportrait.networks.product import ROWS, multiply, panels_of
@@ -91,6 +92,14 @@ def test_without_numba_the_networks_stay_as_they_are(monkeypatch):
 def test_fourier_is_the_plain_convolution(size):
     conv, x = nn.Conv3d(17, 5, 7, padding=3), torch.randn(2, 17, *size)
     close(FourierConv3d(conv)(x), conv(x))
+
+
+def test_volumes_with_channels_last_shrink_and_grow_alike():
+    shrinks, grows = ConvNorm(3, 5, 7, pool=True).eval(), UpBlock3d(7, 4).eval()
+    x = torch.randn(2, 5, 3, 8, 6)
+    laid = x.contiguous(memory_format=torch.channels_last_3d)
+    close(shrinks(laid), shrinks(x))
+    close(grows(shrinks(laid)), grows(shrinks(x)))
 
 
 def test_taps_first_is_the_plain_convolution():
