@@ -65,7 +65,9 @@ class Winograd(nn.Module):
         taps, _, panels, inside, _ = self._kernel.shape
         one = PLANES * (width // STEP) * ((depth + taps - 1) * inside + depth * panels * PANEL)
         threads = torch.get_num_threads()
-        return max(1, min(BUFFER // one, math.ceil(rows / threads)))
+        most = max(1, min(BUFFER // one, math.ceil(rows / threads)))
+        # The last to be done counts: five rows each of sixteen would leave one core with ten.
+        return min(range(most, 0, -1), key=lambda some: math.ceil(math.ceil(rows / some) / threads) * some)
 
     def rows(self, x: Floats, first: int, rows: int, out: Floats, to: int) -> None:
         """Rows of tiles `first` on of what x (D, H, W, inside) gives, into rows of tiles `to` on of `out`."""
