@@ -9,7 +9,7 @@ import argparse
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -46,17 +46,19 @@ def keypoints(count: int) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.from_numpy(source), torch.from_numpy(moved)
 
 
-def seconds_each(run: Callable[[int], object], frames: int, device: str) -> float:
-    """Seconds a frame, the first not counted."""
-    run(0)
-    taken = []
-    for frame in range(1, frames + 1):
-        _settle(device)
-        started = time.perf_counter()
-        run(frame)
-        _settle(device)
-        taken.append(time.perf_counter() - started)
-    return float(np.median(taken))
+def seconds_each(runs: Sequence[Callable[[], object]], frames: int, device: str) -> list[float]:
+    """Median seconds of each, the first time not counted. In turn, so that what else the machine does slows all."""
+    for run in runs:
+        run()
+    taken: list[list[float]] = [[] for _ in runs]
+    for _ in range(frames):
+        for run, seconds in zip(runs, taken, strict=True):
+            _settle(device)
+            started = time.perf_counter()
+            run()
+            _settle(device)
+            seconds.append(time.perf_counter() - started)
+    return [float(np.median(seconds)) for seconds in taken]
 
 
 def _settle(device: str) -> None:
@@ -64,16 +66,16 @@ def _settle(device: str) -> None:
         torch.cuda.synchronize()
 
 
-def ours(frames: int, device: str) -> tuple[float, Chip]:
-    """Seconds a frame as the engine paints, and the networks."""
+def ours(device: str) -> tuple[Callable[[], object], Chip]:
+    """A batch as the engine paints it, and the networks."""
     chip = placed(standin, device)
     source, driving = keypoints(chip.batch)
     kept = chip.source(chip.encoded(torch.rand(1, 3, 256, 256))[0], source)
-    return seconds_each(lambda _: chip.painted(kept, driving), frames, device) / chip.batch, chip
+    return lambda: chip.painted(kept, driving), chip
 
 
-def peer(frames: int, device: str) -> float:
-    """Seconds a frame of a straightforward loop."""
+def peer(device: str) -> Callable[[], object]:
+    """A frame of a straightforward loop."""
     appearance, warping, generator = (
         build(name, standin(name)).to(device)
         for name in ("appearance_feature_extractor", "warping_module", "spade_generator")
@@ -81,19 +83,25 @@ def peer(frames: int, device: str) -> float:
     source, driving = (points.to(device) for points in keypoints(1))
     with torch.inference_mode():
         feature = appearance(torch.rand(1, 3, 256, 256, device=device))
-        return seconds_each(lambda _: generator(warping(feature, source, driving)[0]), frames, device)
+
+    def paint() -> object:
+        with torch.inference_mode():
+            return generator(warping(feature, source, driving)[0])
+
+    return paint
 
 
 def throughput(frames: int, device: str) -> int:
     """Print seconds a frame of ours and of the peer; returns the misses."""
-    mine, chip = ours(frames, device)
-    peak, told = memory(device), f"{chip.dtype}, batch {chip.batch}"
-    del chip
-    theirs = peer(frames, device)
+    paint, chip = ours(device)
+    paint()
+    peak = memory(device)
+    batch, theirs = seconds_each([paint, peer(device)], frames, device)
+    mine = batch / chip.batch
     ratio = theirs / mine
     held = ratio >= FASTER
     print(
-        f"networks (stand-in weights) on {device}: {mine * 1e3:.1f} ms a frame in {told}; "
+        f"networks (stand-in weights) on {device}: {mine * 1e3:.1f} ms a frame in {chip.dtype}, batch {chip.batch}; "
         f"float32 one by one {theirs * 1e3:.1f} ms\n"
         f"  ratio {ratio:.2f}   >= {FASTER}   {'pass' if held else 'miss'}   peak memory {peak:.0f} MB"
     )

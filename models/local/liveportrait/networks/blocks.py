@@ -4,6 +4,7 @@ A batch norm after a convolution is a factor and an offset per channel, and spec
 the convolution's own numbers, which changes nothing but the time it takes.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -39,7 +40,11 @@ class ConvNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, outside, [D,] H, W), or half of H and W."""
         x = functional.leaky_relu_(self.norm(self.conv(x)), self._slope)
-        return x if self._pool is None else self._pool(x, self._window)
+        if self._pool is None:
+            return x
+        if channels_last(x):
+            return each_layer(x, lambda layers: functional.avg_pool2d(layers, 2))
+        return self._pool(x, self._window)
 
     def fold(self) -> None:
         """Put the norm into the convolution."""
@@ -55,7 +60,23 @@ class UpBlock3d(ConvNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, outside, D, 2 H, 2 W)."""
-        return super().forward(functional.interpolate(x, scale_factor=NEAREST))
+        if channels_last(x):
+            grown = each_layer(x, lambda layers: functional.interpolate(layers, scale_factor=2))
+        else:
+            grown = functional.interpolate(x, scale_factor=NEAREST)
+        return super().forward(grown)
+
+
+def channels_last(x: Tensor) -> bool:
+    """Whether this is a volume whose channels lie next to one another in memory."""
+    return x.dim() == 5 and x.is_contiguous(memory_format=torch.channels_last_3d)
+
+
+def each_layer(x: Tensor, way: Callable[[Tensor], Tensor]) -> Tensor:
+    """way(pictures) for the layers of volumes (B, C, D, H, W). Where channels lie last they stay there, which torch's
+    own ways for volumes do not care for."""
+    layers = x.transpose(1, 2)
+    return way(layers.flatten(0, 1)).unflatten(0, layers.shape[:2]).transpose(1, 2)
 
 
 class ResBlock3d(nn.Module):

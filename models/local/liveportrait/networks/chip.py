@@ -4,6 +4,7 @@ Motion and keypoints stay float32 everywhere: their errors are seen as trembling
 in float32 by Winograd's and Fourier's ways, or in bfloat16 where a trial shows that the chip does that faster.
 """
 
+import copy
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.local.liveportrait.networks import build, winograd
-from models.local.liveportrait.networks.fourier import FourierConv3d
+from models.local.liveportrait.networks import build
+from models.local.liveportrait.networks.taps import TapsFirst
 from models.local.liveportrait.networks.warping_module import Source
 
 States = Callable[[str], Mapping[str, Any]]
@@ -78,20 +79,38 @@ def placed(states: States, device_name: str, *, dtype: torch.dtype | None = None
         )
     )
     for large in (warping, generator):
+        large.to(chosen)
         if device.type == "cpu" and chosen == torch.float32:
             accelerate(large)
-        else:
-            large.to(chosen)
     generator.to(memory_format=torch.channels_last)  # of flat layers only; the volumes gain nothing by it
     return Chip(device, chosen, BATCH[device.type], appearance, motion, warping, generator, stitching)
 
 
 def accelerate(network: nn.Module) -> None:
-    """Give the large networks the ways that pay on a CPU in float32; the answers stay the same to some 1e-6."""
+    """Give a large network the ways that pay on a CPU in float32; the answers stay the same to some 1e-6. Where
+    machine code cannot be made it stays as it is."""
+    if not makes_machine_code():
+        return
+    from models.local.liveportrait.networks import winograd
+    from models.local.liveportrait.networks.fourier import FourierConv3d
+
     motion = getattr(network, "dense_motion_network", None)
     if motion is not None:
         motion.mask = FourierConv3d(motion.mask)
+        motion.occlusion = TapsFirst(motion.occlusion)
+        motion.layout = torch.channels_last_3d
     winograd.install(network)
+
+
+def makes_machine_code() -> bool:
+    """Whether numba is there, and the CPU one that its code was shaped for: x86 with the registers of AVX2."""
+    if torch.backends.cpu.get_cpu_capability() not in {"AVX2", "AVX512"}:
+        return False
+    try:
+        import numba  # noqa: F401 - it refuses to load beside a numpy that it does not know
+    except ImportError:
+        return False
+    return True
 
 
 def best_dtype(device: torch.device) -> torch.dtype:
@@ -104,15 +123,17 @@ def best_dtype(device: torch.device) -> torch.dtype:
 
 
 def _bfloat16_is_faster() -> bool:
-    """Whether this CPU has such instructions, and they beat Winograd's way on one convolution."""
+    """Whether this CPU has such instructions, and they beat what float32 would do on one convolution."""
     told: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     if not (told.get("amx_bf16") or told.get("avx512_bf16")):
         return False
     channels, side = TRIAL
     conv = nn.Conv2d(channels, channels, 3, padding=1).requires_grad_(False)
+    single = nn.Sequential(conv)
+    accelerate(single)
+    half = copy.deepcopy(conv).to(torch.bfloat16).to(memory_format=torch.channels_last)
     x = torch.rand(1, channels, side, side).contiguous(memory_format=torch.channels_last)
-    plain = _seconds(winograd.Winograd(conv), x)
-    return _seconds(conv.to(torch.bfloat16).to(memory_format=torch.channels_last), x.bfloat16()) < plain
+    return _seconds(half, x.bfloat16()) < _seconds(single, x)
 
 
 def _seconds(network: nn.Module, x: Tensor) -> float:

@@ -3,6 +3,7 @@
 A kept function is compiled again when its own file changes, and only then: what calls one another stays in one file.
 """
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,20 @@ from numba import config, njit
 
 Function = TypeVar("Function", bound=Callable[..., None])
 
-if sys.pycache_prefix and not config.CACHE_DIR:
-    config.CACHE_DIR = str(Path(sys.pycache_prefix) / "numba")
+
+def _folder() -> str:
+    """Where functions are kept; "" if nowhere."""
+    if not sys.pycache_prefix:
+        return ""
+    folder = Path(sys.pycache_prefix) / "numba"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return ""
+    return str(folder) if os.access(folder, os.W_OK) else ""
+
+
+config.CACHE_DIR = config.CACHE_DIR or _folder()
 
 
 def compiled(function: Function) -> Function:

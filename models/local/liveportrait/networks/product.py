@@ -11,6 +11,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from models.local.liveportrait.networks.compiled import compiled
 
@@ -18,15 +19,18 @@ ROWS, PANEL, LANES = 6, 16, 8  # 12 of the 16 wide registers of AVX2 hold sums
 BYTES = 4
 DEEP = 512  # how much of the right is gone through at once: a panel of it fits into the first cache
 Floats = NDArray[np.float32]
+Places = NDArray[np.int64]
 
 
-def _typed(_typing: Any, a: Any, a_row: Any, b: Any, count: Any, c: Any, c_row: Any, add: Any) -> Any:
-    """c (6, 16) = or += a (6, count) @ b (count, 16). a, b, c: addresses; a_row, c_row: bytes between rows."""
-    return types.void(*(types.intp,) * 6, types.boolean), _code
+def _typed(
+    _typing: Any, a: Any, a_row: Any, b: Any, b_row: Any, count: Any, c: Any, c_row: Any, add: Any
+) -> Any:
+    """c (6, 16) = or += a (6, count) @ b (count, 16). a, b, c: addresses; a_row, b_row, c_row: bytes between rows."""
+    return types.void(*(types.intp,) * 7, types.boolean), _code
 
 
 def _code(context: Any, builder: ir.IRBuilder, _signature: Any, args: Any) -> Any:
-    a, a_row, b, count, c, c_row, add = args
+    a, a_row, b, b_row, count, c, c_row, add = args
     word, number, vector = a.type, ir.FloatType(), ir.VectorType(ir.FloatType(), LANES)
     none = ir.Constant(vector, ir.Undefined)
     everywhere = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
@@ -56,7 +60,7 @@ def _code(context: Any, builder: ir.IRBuilder, _signature: Any, args: Any) -> An
     for total, old in zip(sums, already, strict=True):
         total.add_incoming(ir.Constant(vector, [0.0] * LANES), before)
         total.add_incoming(old, load)
-    line = builder.add(b, builder.mul(step, word(BYTES * PANEL)))
+    line = builder.add(b, builder.mul(step, b_row))
     right = [builder.load(at(line, part, vector), align=BYTES) for part in parts]
     offset = builder.mul(step, word(BYTES))
     grown: list[Any] = []
@@ -96,7 +100,16 @@ def multiply(a: Floats, b: Floats, c: Floats, add: bool) -> None:
             line = right + BYTES * PANEL * (panel * depth + first)
             for row in range(0, len(c), ROWS):
                 here = out + row * c_row + BYTES * PANEL * panel
-                _block(left + row * a_row + BYTES * first, a_row, line, count, here, c_row, add or first > 0)
+                _block(
+                    left + row * a_row + BYTES * first,
+                    a_row,
+                    line,
+                    BYTES * PANEL,
+                    count,
+                    here,
+                    c_row,
+                    add or first > 0,
+                )
 
 
 @compiled
@@ -110,3 +123,26 @@ def products(seen: Floats, kernel: Floats, product: Floats, count: int, apart: i
             first = tap * apart * inside
             left = seen[plane, first : first + count * inside].reshape(count, inside)
             multiply(left, kernel[tap, plane], out, tap > 0)
+
+
+@compiled
+def pieces(
+    a: Floats, b: Floats, b_row: int, c: Floats, c_row: int, width: int, places: Places, add: bool
+) -> None:
+    """For each (from, to) of places (N, 2): c = or += a (T, K) @ b, where b is the matrix (K, width) that starts at
+    number `from` of a flat b, and c the one (T, width) at number `to` of a flat c, their rows `b_row` and `c_row`
+    numbers apart. T is a multiple of six, width of sixteen."""
+    count, a_row = a.shape[1], a.strides[0]
+    left, right, out = a.ctypes.data, b.ctypes.data, c.ctypes.data
+    for piece in range(len(places)):
+        for row in range(0, len(a), ROWS):
+            for panel in range(0, width, PANEL):
+                line = right + BYTES * (places[piece, 0] + panel)
+                here = out + BYTES * (places[piece, 1] + row * c_row + panel)
+                _block(left + row * a_row, a_row, line, BYTES * b_row, count, here, BYTES * c_row, add)
+
+
+def panels_of(matrices: Tensor) -> Tensor:
+    """(..., panels, K, 16) from (..., K, N): the right side of `products`."""
+    whole = nn.functional.pad(matrices, (0, -matrices.shape[-1] % PANEL))
+    return whole.unflatten(-1, (-1, PANEL)).transpose(-2, -3).contiguous()

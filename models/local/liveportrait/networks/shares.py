@@ -9,6 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+APART = (
+    144  # numbers between planes: at distances of a power of two they would push one another out of the cache
+)
 _OWN = threading.local()
 
 
@@ -31,10 +34,12 @@ def _helpers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max(1, torch.get_num_threads() - 1), thread_name_prefix="liveportrait")
 
 
-def scratch(name: str, count: int) -> NDArray[np.float32]:
-    """(count,) of this thread, not set, the same memory for the same name: fresh memory costs as much as to fill it."""
+def planes(name: str, number: int, count: int) -> NDArray[np.float32]:
+    """(number, count or more) of this thread, not set; the same memory for the same name, since fresh memory costs as
+    much as to fill it."""
+    size = number * (count + APART)
     kept = getattr(_OWN, name, None)
-    if kept is None or len(kept) < count:
-        kept = np.empty(count, np.float32)
+    if kept is None or len(kept) < size:
+        kept = np.empty(size, np.float32)
         setattr(_OWN, name, kept)
-    return kept[:count]
+    return kept[:size].reshape(number, -1)

@@ -99,6 +99,7 @@ class DenseMotion(nn.Module):
         self.compress = nn.Conv3d(CHANNELS, COMPRESSED, 1)
         self.norm = nn.BatchNorm3d(COMPRESSED)
         self.occlusion = nn.Conv2d(FOUND * DEPTH, 1, 7, padding=3)
+        self.layout = torch.contiguous_format  # of volumes in the hourglass
 
     def fold(self) -> None:
         """Put the norm into `compress`."""
@@ -122,7 +123,8 @@ class DenseMotion(nn.Module):
         seen[:, 1:, 0] = heat
         seen[:, :1, 1:] = source.still
         seen[:, 1:, 1:] = carried
-        found = self.hourglass(seen.flatten(1, 2).to(self.compress.weight.dtype))
+        volume = seen.flatten(1, 2).to(self.compress.weight.dtype)
+        found = self.hourglass(volume.contiguous(memory_format=self.layout))
         share = torch.softmax(self.mask(found).float(), dim=1)
         # sum of share * (cell + shift): the shares add up to one, so the cell itself comes through whole.
         mixture = torch.einsum("bkdhw,bkc->bdhwc", share[:, 1:], shift)

@@ -6,6 +6,7 @@ the plain way by some 1e-6 of the largest value. A 3-D kernel is three flat ones
 """
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -13,13 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.local.liveportrait.networks.product import PANEL, ROWS, products
-from models.local.liveportrait.networks.shares import scratch, shared
+from models.local.liveportrait.networks.shares import planes, shared
 from models.local.liveportrait.networks.tiles import STEP, TILE, read, write
 
 BUFFER = 3_000_000  # numbers in flight on a core: about what its part of the caches holds
-APART = (
-    144  # numbers between planes: at distances of a power of two they would push one another out of the cache
-)
 PLANES = TILE**2
 LEAST = 32  # channels in and out: with fewer the transforms cost more than they save
 
@@ -67,7 +65,9 @@ class Winograd(nn.Module):
         taps, _, panels, inside, _ = self._kernel.shape
         one = PLANES * (width // STEP) * ((depth + taps - 1) * inside + depth * panels * PANEL)
         threads = torch.get_num_threads()
-        return max(1, min(BUFFER // one, math.ceil(rows / threads)))
+        most = max(1, min(BUFFER // one, math.ceil(rows / threads)))
+        # The last to be done counts: five rows each of sixteen would leave one core with ten.
+        return min(range(most, 0, -1), key=lambda some: math.ceil(math.ceil(rows / some) / threads) * some)
 
     def rows(self, x: Floats, first: int, rows: int, out: Floats, to: int) -> None:
         """Rows of tiles `first` on of what x (D, H, W, inside) gives, into rows of tiles `to` on of `out`."""
@@ -75,8 +75,8 @@ class Winograd(nn.Module):
         depth, columns = len(x), out.shape[2] // STEP
         tiles = rows * columns  # of one layer; a tap is a plain shift by so many
         count = math.ceil(depth * tiles / ROWS) * ROWS
-        seen = _planes("seen", (count + (taps - 1) * tiles) * inside)
-        product = _planes("product", count * panels * PANEL)
+        seen = planes("seen", PLANES, (count + (taps - 1) * tiles) * inside)
+        product = planes("product", PLANES, count * panels * PANEL)
         start = taps // 2 * tiles * inside
         if start:  # nothing before the first layer, and after the last
             seen[:, :start] = 0
@@ -97,17 +97,21 @@ def transformed(weight: Tensor) -> Floats:
     return found
 
 
-def _planes(name: str, count: int) -> Floats:
-    """(36, count or more) of this thread, not set."""
-    return scratch(name, PLANES * (count + APART)).reshape(PLANES, -1)
-
-
 def install(module: nn.Module) -> None:
-    """Put Winograd's way in the place of every convolution below `module` that gains by it."""
-    for name, child in module.named_children():
-        if isinstance(child, nn.Conv2d | nn.Conv3d):
-            three = set(child.kernel_size) == {3} and child.padding == (1,) * len(child.kernel_size)
-            if three and min(child.in_channels, child.out_channels) >= LEAST:
-                setattr(module, name, Winograd(child))
-        else:
+    """Put Winograd's way in the place of every convolution below `module` that gains by it, with the ReLU after it."""
+    children = list(module.named_children())
+    for (name, child), (after, following) in pairwise([*children, ("", None)]):
+        if not _gains(child):
             install(child)
+            continue
+        relu = isinstance(module, nn.Sequential) and isinstance(following, nn.ReLU)
+        setattr(module, name, Winograd(child, 0.0 if relu else 1.0))
+        if relu:
+            setattr(module, after, nn.Identity())
+
+
+def _gains(child: nn.Module) -> bool:
+    if not isinstance(child, nn.Conv2d | nn.Conv3d):
+        return False
+    three = set(child.kernel_size) == {3} and child.padding == (1,) * len(child.kernel_size)
+    return three and min(child.in_channels, child.out_channels) >= LEAST

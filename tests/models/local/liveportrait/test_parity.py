@@ -180,7 +180,7 @@ def test_every_stage_of_a_picture(network, feature, pose):
     check(painted(network, feature, pose), pose)
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # layer by layer and every day in test_cpu
 @pytest.mark.parametrize("pose", POSES)
 def test_every_stage_by_the_ways_of_a_cpu(fast, feature, pose):
     check(painted(fast, feature, pose), pose)
