@@ -169,6 +169,8 @@ class ModelSpec:
         self.chosen(options)
         least, most = self.images
         if not least <= images <= most or (images == 0 and TextToImage not in self.tasks):
+            if images == 0:
+                raise InvalidRequest(f"{self.title} needs a picture.", hint="Add one first.")
             wanted = f"{least}" if least == most else f"{least} to {most}"
             noun = "picture" if most == 1 else "pictures"
             raise InvalidRequest(f"{self.title} takes {wanted if most else 'no'} {noun}, not {images}.")

@@ -185,7 +185,7 @@ def test_a_layer_keeps_its_shape(working, coffee):
         (Asked(model="qwen-image", prompt="x" * 100_000), 0, InvalidRequest, "100,000 characters"),
         (Asked(model="qwen-image", prompt="x"), 1, InvalidRequest, "takes no pictures, not 1"),
         (Asked(model="qwen-image-edit", prompt="x"), 2, InvalidRequest, "takes 1 picture, not 2"),
-        (Asked(model="qwen-image-edit", prompt="x"), 0, InvalidRequest, "takes 1 picture, not 0"),
+        (Asked(model="qwen-image-edit", prompt="x"), 0, InvalidRequest, "needs a picture"),
         (Asked(model="qwen-image-edit", prompt="x", options={"aspect_ratio": "1:1"}), 1, InvalidRequest, "no option"),
         (Asked(model="patchmatch"), 1, InvalidRequest, "needs a mask"),
     ],
