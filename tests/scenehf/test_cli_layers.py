@@ -60,6 +60,7 @@ def test_a_photo_becomes_every_file_and_adds_up(furnished_home, small, tmp_path)
     assert "100%" in done.stdout
 
 
+@pytest.mark.slow
 def test_boxes_are_steps_front_to_back(furnished_home, small, tmp_path):
     out = tmp_path / "out"
     boxes = ("--box", "The Woman=5,3,250,253", "--box", "../Rocket=188,0,50,150")

@@ -25,7 +25,13 @@ def narrow(page, viewport):
     assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
 
 
-@pytest.mark.parametrize(("viewport", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desk", "phone"])
+@pytest.mark.parametrize(
+    ("viewport", "scheme"),
+    [
+        pytest.param(DESKTOP, "light", id="desk"),
+        pytest.param(PHONE, "dark", id="phone", marks=pytest.mark.slow),
+    ],
+)
 def test_no_serious_violation_on_any_screen(new_page, url, photos, viewport, scheme):
     page = new_page(url, viewport, color_scheme=scheme)
     page.get_by_text("Drop a photo here").wait_for()

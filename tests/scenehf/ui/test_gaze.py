@@ -269,7 +269,13 @@ def test_every_job_opens_in_the_tab_of_its_kind(new_page, url, store, portrait, 
     expect(fresh.locator("#layers .shf-start")).not_to_have_attribute("hidden", "")
 
 
-@pytest.mark.parametrize(("viewport", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desk", "phone"])
+@pytest.mark.parametrize(
+    ("viewport", "scheme"),
+    [
+        pytest.param(DESKTOP, "light", id="desk"),
+        pytest.param(PHONE, "dark", id="phone", marks=pytest.mark.slow),
+    ],
+)
 def test_no_serious_violation_on_any_screen(new_page, url, store, pair, viewport, scheme):
     page = opened(new_page, url, viewport, color_scheme=scheme)
     page.locator("#gaze .shf-start summary").click()

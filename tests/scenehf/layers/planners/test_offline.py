@@ -28,6 +28,7 @@ def test_one_person(pool, astronaut):
     assert "1 person" in plan.scene
 
 
+@pytest.mark.slow
 def test_two_people_get_two_names_and_two_places(pool, astronaut, grace_hopper):
     picture = np.full((600, 1100, 3), 128, np.uint8)
     picture[88:, :512] = astronaut
