@@ -157,6 +157,7 @@ class Runner:
         try:
             state, error, reason = self._outcome(context)
             self._settle(context, state, error, reason)
+            self._store.ballast.make()  # a full disk may have taken it, and may have room again
         except LostLease:
             log.info("run %d of job %s was taken over", context.fence, context.job.id)
         except StoreError:

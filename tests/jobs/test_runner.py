@@ -70,6 +70,16 @@ def test_a_workflow_that_returns_has_succeeded(store: Store, start: Start):
     assert store.job(other.id).state == "queued"
 
 
+def test_room_that_a_full_disk_took_is_set_aside_again(tmp_path: Path):
+    with Store(tmp_path / "roomy", free_min=0, ballast=1 << 16) as store:
+        store.ballast.drop()
+        runner = Runner(store, {"edit": lambda context: None})
+        runner.start()
+        until(store, store.create_job("edit", {}), "succeeded")
+        runner.stop()
+        assert store.ballast.held() == 1 << 16
+
+
 def test_new_jobs_start_at_once(store: Store, start: Start):
     start(lambda context: None)
     until(store, store.create_job("edit", {}), "succeeded")
