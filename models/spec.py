@@ -82,6 +82,10 @@ class Options(BaseModel):
         """Whether what is made of a picture is to have its size: not where a person has chosen another one."""
         return True
 
+    def looks_twice(self) -> bool:
+        """Whether every step is made twice, for guidance."""
+        return bool(getattr(self, "guidance", 1.0) > 1)
+
     def pixels(self) -> int | None:
         """How many pixels a picture has that takes its size from no other, where that is known before."""
         return None

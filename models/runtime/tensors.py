@@ -1,7 +1,8 @@
 """Files of tensors, and how a tensor gets into a network without a copy of the file.
 
-The tensors stay in a mapping of the file. On a CPU a network computes on that mapping, whose pages the system may drop;
-elsewhere one tensor at a time is copied to the device. `gguf` has the files of quantised tensors; here are safetensors.
+What a CPU computes with as it is stored stays in a mapping of the file, whose pages the system may drop. What has to be
+converted, or goes to another device, is read one tensor at a time: pages of a mapping would stay beside the copy.
+`gguf` has the files of quantised tensors; here are safetensors.
 """
 
 import json
@@ -50,10 +51,6 @@ class TensorFile:
         self.path, self.tensors = path, tensors
         self._mappings: dict[Path, Tensor] = {}
 
-    def again(self) -> "TensorFile":
-        """The same with a mapping of its own, which goes with it."""
-        return TensorFile(self.path, self.tensors)
-
     def stored(self, name: str) -> Stored:
         """Where a tensor lies; raises WeightsDamaged if there is none of this name."""
         if name not in self.tensors:
@@ -63,32 +60,27 @@ class TensorFile:
     def parameter(self, name: str, device: Any, dtype: Any) -> "nn.Parameter":
         """The tensor on a device. Plain numbers come in `dtype`; quantised ones stay as they are, uint8 with a
         `quant_type`, for layers that compute with such (see `place`)."""
-        import gguf
-        from diffusers.quantizers.gguf.utils import GGUFParameter
-        from torch import nn
+        import torch
 
         stored = self.stored(name)
-        raw = self._mapped(stored.file)[stored.start : stored.start + stored.bytes]
-        plain = _plain(stored.kind)
-        if plain is not None:
-            values = raw.view(plain).view(stored.shape).to(device, dtype)
-            return nn.Parameter(values, requires_grad=False)
-        kind = gguf.GGMLQuantizationType(stored.kind)
-        return GGUFParameter(raw.view(*stored.shape[:-1], -1).to(device), quant_type=kind)
+        stays = torch.device(device).type == "cpu" and _plain(stored.kind) in (None, dtype)
+        return _parameter(stored, self._mapped(stored) if stays else _read(stored), device, dtype)
 
     def values(self, name: str, device: Any, dtype: Any) -> "Tensor":
         """The tensor's numbers in `dtype`, whatever it is stored as."""
         from diffusers.quantizers.gguf.utils import dequantize_gguf_tensor
 
-        return dequantize_gguf_tensor(self.parameter(name, device, dtype)).to(dtype)
+        stored = self.stored(name)
+        return dequantize_gguf_tensor(_parameter(stored, _read(stored), device, dtype)).to(dtype)
 
-    def _mapped(self, file: Path) -> "Tensor":
+    def _mapped(self, stored: Stored) -> "Tensor":
         import torch
 
+        file = stored.file
         if file not in self._mappings:
             size = file.stat().st_size
             self._mappings[file] = torch.from_file(str(file), shared=False, size=size, dtype=torch.uint8)
-        return self._mappings[file]
+        return self._mappings[file][stored.start : stored.start + stored.bytes]
 
 
 class Shards(TensorFile):
@@ -119,6 +111,28 @@ def listed(file: Path) -> dict[str, Stored]:
     except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
         raise damaged(file, f"is cut short or no safetensors file: {error}") from error
     return found
+
+
+def _read(stored: Stored) -> "Tensor":
+    """uint8 (bytes,): a tensor's bytes in memory of their own."""
+    import numpy as np
+    import torch
+
+    return torch.from_numpy(np.fromfile(stored.file, np.uint8, stored.bytes, offset=stored.start))
+
+
+def _parameter(stored: Stored, raw: "Tensor", device: Any, dtype: Any) -> "nn.Parameter":
+    """Of a tensor's bytes; see `TensorFile.parameter`."""
+    import gguf
+    from diffusers.quantizers.gguf.utils import GGUFParameter
+    from torch import nn
+
+    plain = _plain(stored.kind)
+    if plain is not None:
+        values = raw.view(plain).view(stored.shape).to(device, dtype)
+        return nn.Parameter(values, requires_grad=False)
+    kind = gguf.GGMLQuantizationType(stored.kind)
+    return GGUFParameter(raw.view(*stored.shape[:-1], -1).to(device), quant_type=kind)
 
 
 def _plain(kind: int) -> Any:

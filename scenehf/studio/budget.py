@@ -23,8 +23,8 @@ def effort(spec: ModelSpec, options: Mapping[str, Any], images: Sequence[Size]) 
     if steps is None or pixels is None:
         return 1.0
     looked_at = sum(min(width * height, spec.limits.pixels) for width, height in images)
-    twice = 2 if getattr(chosen, "guidance", 1.0) > 1 else 1
-    return float((pixels + looked_at) * steps * twice / MEGA)
+    rounds = 2 if chosen.looks_twice() else 1
+    return float((pixels + looked_at) * steps * rounds / MEGA)
 
 
 def _made(spec: ModelSpec, options: Mapping[str, Any], images: Sequence[Size]) -> int | None:

@@ -79,7 +79,7 @@ def test_weights_get_into_a_network_without_a_copy(file):
     assert list(missing(network)) == []
     states = torch.randn(2, 512)
     assert torch.allclose(network[0](states), network[1](states), atol=0.5)
-    mapping = found._mapped(file).untyped_storage().data_ptr()
+    mapping = found._mapped(found.stored("Q8_0.weight")).untyped_storage().data_ptr()
     assert {weight.untyped_storage().data_ptr() for weight in network.parameters()} == {mapping}
     with pytest.raises(ValueError, match="should be"):
         place(network, "0.weight", torch.nn.Parameter(torch.zeros(2, 2)), torch.float32)

@@ -5,7 +5,7 @@ benchmarks/qwen_edit.py, which holds this against the truth). No network is load
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,15 +24,19 @@ Stage: TypeAlias = Literal["text", "encode", "load", "denoise", "decode"]
 ARCHITECTURE, TEXT_KIND, VISION_KIND = "qwen_image", "qwen2vl", "clip"
 STREAMS = ("img_mod", "txt_mod")
 OUTSIDE = ("token_embd.", "output.")  # rows of the one are read from the file, the other is not used
+PIXELS = "diffusion_pytorch_model.safetensors"
+KERNEL = 5  # dimensions of a convolution over a film, of which one frame is kept
 SMALLER = ("Q4_K_M", "Q2_K")
 
 # Measured at the published width
 STATES = 13  # tensors of all tokens by width that a block holds at once
 READING = 20  # the same of what reads the prompt
-UNPACKING = 5  # bytes for each number of a layer that is unpacked, beside the result
+HALF = 2  # bytes of a number as it is unpacked, before it is one that is computed with
+UNPACKING = {8: 2, 10: 5, 12: 5}  # bytes for each number while it is unpacked, by its type: Q8_0, Q2_K, Q4_K
+MOST_UNPACKING = 7  # of all other types, whose bits lie in two places
 SCORE_SHARE = 3  # of the scores of a portion of attention: they exist in several kinds of numbers
 TILE = 256 * 256  # px of what the autoencoder works on at once
-TILE_NUMBERS, WHOLE_NUMBERS = 2_300, 12  # for each px of that, and of the picture
+TILE_NUMBERS, WHOLE_NUMBERS = 2_560, 12  # for each px of that, as a CPU draws it, and of the picture
 
 # For the way from 0 to 1
 MOST_WORDS, HEAD_TOKENS, PICTURE_TOKENS, CHARACTERS = 1024, 80, 200, 3.0
@@ -95,13 +99,15 @@ class Work:
 
     def plan(self, most: int) -> Plan:
         """What it takes; roomy: whether all of it stays below `most` bytes together."""
-        weights, text = self._painter_bytes(), self._reader_bytes()
+        weights, text, pixels = self._painter_bytes(), self._reader_bytes(), self._pixel_bytes()
+        painting = weights + self._states()
+        roomy = text + max(painting, weights + pixels) <= most
         stages: dict[Stage, int] = {
             "text": text,
-            "encode": self._pixel_bytes(),
-            "load": weights,
-            "denoise": weights + self._states(),
-            "decode": self._pixel_bytes(),
+            "encode": pixels,
+            "load": max(weights, self._unpacked(self._painter, modulates)),
+            "denoise": painting,
+            "decode": pixels + (weights if roomy else 0),
         }
         told = (
             f"{self.quantisation} takes about {max(stages.values()) / 1e9:.1f} GB: "
@@ -111,7 +117,7 @@ class Work:
         return Plan(
             self.quantisation,
             stages,
-            roomy=text + stages["denoise"] <= most,
+            roomy=roomy,
             blocks=self._blocks,
             spans=_spans(self._effort(weights)),
             told=told,
@@ -144,10 +150,6 @@ class Work:
         said = min(MOST_WORDS, math.ceil(len(self.prompt) / CHARACTERS))
         return seen, said + PICTURE_TOKENS * len(self.frame.references)
 
-    @property
-    def _guided(self) -> bool:
-        return not self.options.lightning and self.options.guidance > 1
-
     def _painter_bytes(self) -> int:
         """The weights without modulation, what Lightning adds to them, and the tables."""
         weights = sum(
@@ -168,14 +170,16 @@ class Work:
         scores = SCORE_SHARE * SCORES if self.device == "mps" else 0
         return STATES * self._width * tokens * self.itemsize + scores + self._unpacked(self._painter)
 
-    def _unpacked(self, file: TensorFile) -> int:
+    def _unpacked(
+        self, file: TensorFile, wanted: Callable[[str], bool] = lambda name: not modulates(name)
+    ) -> int:
         """The largest layer on its way from its quantised form."""
         sizes = [
-            math.prod(stored.shape)
+            math.prod(stored.shape) * max(UNPACKING.get(stored.kind, MOST_UNPACKING), HALF + self.itemsize)
             for name, stored in file.tensors.items()
-            if not modulates(name) and not name.startswith(OUTSIDE) and stored.kind not in WIDTHS
+            if wanted(name) and not name.startswith(OUTSIDE) and stored.kind not in WIDTHS
         ]
-        return max(sizes, default=0) * (UNPACKING + self.itemsize)
+        return max(sizes, default=0)
 
     def _reader_bytes(self) -> int:
         """What reads the prompt: its layers, the vision part in plain numbers, and its states."""
@@ -192,15 +196,18 @@ class Work:
 
     def _pixel_bytes(self) -> int:
         """The autoencoder at work on a tile, and the whole picture."""
-        weights = listed(self.files.pixels / "diffusion_pytorch_model.safetensors").values()
+        weights = sum(
+            stored.resident(self.itemsize) // (stored.shape[2] if len(stored.shape) == KERNEL else 1)
+            for stored in listed(self.files.pixels / PIXELS).values()
+        )
         pixels = self.frame.padded.shape[0] * self.frame.padded.shape[1]
         numbers = TILE_NUMBERS * min(pixels, TILE) + WHOLE_NUMBERS * pixels
-        return int(sum(stored.resident(self.itemsize) for stored in weights) + numbers * self.itemsize)
+        return int(weights + numbers * self.itemsize)
 
     def _effort(self, weights: int) -> dict[Stage, float]:
         """Floating point operations of each stage, or what takes about as long."""
         pictures, words = self._tokens
-        rounds = 2 if self._guided else 1
+        rounds = 2 if self.options.looks_twice() else 1
         numbers = sum(
             math.prod(stored.shape) for name, stored in self._painter.tensors.items() if not modulates(name)
         )

@@ -55,7 +55,11 @@ class QwenEditOptions(Seeded):
         """Two pictures side by side are larger than the first of them."""
         return self.references != "joined"
 
+    def looks_twice(self) -> bool:
+        """Lightning knows no guidance."""
+        return not self.lightning and super().looks_twice()
+
     @property
     def lightning(self) -> bool:
-        """Whether the few steps of Lightning are made: they know no guidance."""
+        """Whether the few steps of Lightning are made."""
         return self.steps <= LIGHTNING

@@ -121,7 +121,7 @@ class Editor:
     ) -> tuple[Conditions, Tensor, Lock | None, Callable[[Tensor], object] | None]:
         """What the loop starts from: conditions, noise, what is locked, and how to paint a preview."""
         options, chip = asked.options, self._chip
-        guided = not options.lightning and options.guidance > 1
+        guided = options.looks_twice()
         prompts = [asked.prompt, *([options.negative_prompt or EMPTY] if guided else [])]
         seen = (frame.original,) if asked.joined else asked.pictures
         embeds = self._embeds(prompts, seen, plan, run)

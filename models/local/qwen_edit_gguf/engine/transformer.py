@@ -116,9 +116,8 @@ def load(
     tables = kept.find(made_from)
     if tables is None:
         modulating = lightning.read(change, modulates, device, dtype) if change else {}
-        apart = replace(loader, file=file.again(), changes=modulating)  # its mapping goes when it was read
-        tables = _baked(apart, timesteps, tick)
-        del apart, modulating
+        tables = _baked(replace(loader, changes=modulating), timesteps, tick)
+        del modulating
         kept.keep(made_from, tables)
     clock = Clock()
     for block in range(blocks):
@@ -167,6 +166,7 @@ def _baked(loader: _Loader, timesteps: Sequence[float], tick: Callable[[], None]
             layer = _plain(loader, f"{name}.1")
             rows = [states_of(stream, state) for state in states]
             tables[name] = torch.stack([layer(nn.functional.silu(row)) for row in rows])
+            del layer  # or the next one would be unpacked beside it
     return tables
 
 

@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import init_empty_weights
 from diffusers.models.autoencoders.autoencoder_kl_qwenimage import (
     AutoencoderKLQwenImage,
     QwenImageCausalConv3d,
 )
 from torch import Tensor, nn
 
+from models.local.qwen_edit_gguf.memory import KERNEL, PIXELS
 from models.requests import Image
+from models.runtime import tensors
+from models.runtime.tensors import TensorFile, damaged
 from models.runtime.ticks import Ticks, watched
 
 CELL = 8  # px of a latent
@@ -32,14 +36,23 @@ class FirstFrame(QwenImageCausalConv3d):
 
 
 def load(folder: Path, device: Any, dtype: Any) -> AutoencoderKLQwenImage:
-    """The autoencoder of a folder in the layout of diffusers."""
-    vae = AutoencoderKLQwenImage.from_pretrained(folder, dtype=dtype, local_files_only=True)
+    """The autoencoder of a folder in the layout of diffusers. Raises WeightsDamaged."""
+    config = AutoencoderKLQwenImage.load_config(folder, local_files_only=True)
+    with init_empty_weights():
+        vae: AutoencoderKLQwenImage = AutoencoderKLQwenImage.from_config(config).eval()
     vae.enable_tiling(TILE, TILE, TILE - OVERLAP, TILE - OVERLAP)
-    for layer in vae.modules():
-        if isinstance(layer, QwenImageCausalConv3d):
+    file = TensorFile(folder / PIXELS, tensors.listed(folder / PIXELS))
+    for name, _ in list(vae.named_parameters()):
+        weight = nn.Parameter(file.values(name, device, dtype), requires_grad=False)
+        try:
+            tensors.place(vae, name, weight, dtype)
+        except ValueError as error:
+            raise damaged(file.path, f"does not fit: {error}") from None
+        layer = vae.get_submodule(name.rpartition(".")[0])
+        if isinstance(layer, QwenImageCausalConv3d) and weight.dim() == KERNEL:
             layer.__class__ = FirstFrame  # the network counts its layers of this kind
-            layer.weight = nn.Parameter(layer.weight[:, :, -1:].clone(), requires_grad=False)
-    return vae.to(device).eval()
+            layer.weight = nn.Parameter(weight[:, :, -1:].clone(), requires_grad=False)
+    return vae
 
 
 def tiles(width: int, height: int) -> int:

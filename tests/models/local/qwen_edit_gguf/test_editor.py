@@ -151,6 +151,12 @@ def test_guidance_needs_a_second_look_at_the_prompt(edit, monkeypatch):
     )  # Lightning
 
 
+def test_only_steps_with_guidance_are_made_twice():
+    assert QwenEditOptions(steps=40).looks_twice()
+    assert not QwenEditOptions(steps=4).looks_twice()
+    assert not QwenEditOptions(steps=40, guidance=1.0).looks_twice()
+
+
 def test_the_newer_version_tells_references_by_a_time_of_their_own(edit):
     assert not np.array_equal(edit(picture(32, 32)), edit(picture(32, 32), version="2511"))
 

@@ -159,10 +159,8 @@ def test_modulation_from_a_table_is_what_the_layers_answer(files, tmp_path, cond
 def test_tables_are_kept_and_their_layers_never_read_again(files, tmp_path, monkeypatch):
     first = loaded(files, tmp_path, timesteps=(1000.0, 500.0), change=files.lightning[4])
     read = []
-    parameter = TensorFile.parameter
-    monkeypatch.setattr(
-        TensorFile, "parameter", lambda self, name, *how: read.append(name) or parameter(self, name, *how)
-    )
+    stored = TensorFile.stored
+    monkeypatch.setattr(TensorFile, "stored", lambda self, name: read.append(name) or stored(self, name))
     again = loaded(files, tmp_path, timesteps=(1000.0, 500.0), change=files.lightning[4])
     assert read and not [name for name in read if "_mod." in name]
     for name, rows in first.network.named_buffers():
