@@ -142,9 +142,14 @@ def _read(archive: zipfile.ZipFile, length: int) -> _Contents:
     strange = entries.keys() - TEXTS - {ASSETS + name for name in names}
     if strange:
         raise BadBundle(f"The bundle holds {sorted(strange)[0][:80]!r}, which its job.json does not name.")
-    lines = _text(archive, entries, "events.jsonl").splitlines() if "events.jsonl" in entries else []
+    # Not splitlines(): to it a title's U+2028 ends a line as well.
+    lines = _text(archive, entries, "events.jsonl").split("\n") if "events.jsonl" in entries else []
     return _Contents(
-        record["job"], record["steps"], record["assets"], entries, [json.loads(line) for line in lines]
+        record["job"],
+        record["steps"],
+        record["assets"],
+        entries,
+        [json.loads(line) for line in lines if line],
     )
 
 

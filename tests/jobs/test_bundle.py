@@ -76,6 +76,12 @@ def test_into_another_store(finished: Job, bundle: Path, tmp_path: Path):
         assert other.verify() == []
 
 
+def test_a_title_with_line_ends_of_other_alphabets_comes_back(store: Store, finished: Job, tmp_path: Path):
+    store.set_title(finished.id, "one\u2028two\x85three")
+    copy = import_bundle(store, export_bundle(store, finished.id, tmp_path / "job.zip"))
+    assert copy.title == "one\u2028two\x85three"
+
+
 def test_a_bundle_describes_itself(store: Store, finished: Job, bundle: Path):
     with zipfile.ZipFile(bundle) as archive:
         assert set(archive.namelist()) == {
