@@ -126,6 +126,7 @@ def test_fal_cuts_and_this_computer_paints(cloud, engine, path):
     assert servers["fal"].seen[0].path == f"/queue/{path}"
 
 
+@pytest.mark.slow
 def test_an_endpoint_of_ones_own_cuts_for_no_money_and_this_computer_paints(cloud, tmp_path, monkeypatch):
     store, servers = cloud(vertex=VertexService())
     file = service_account(tmp_path, f"{servers['vertex'].url}/token")

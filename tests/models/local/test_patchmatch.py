@@ -20,6 +20,7 @@ def paint(tmp_path):
     return lambda image, mask: answer(Inpainting(image, mask), SILENT)
 
 
+@pytest.mark.slow
 def test_texture_goes_on_and_the_rest_stays(paint):
     scores = []
     for case in (singles()[2], singles()[4]):  # gravel, stars

@@ -175,6 +175,7 @@ def test_files_of_a_job_and_nothing_else_are_served(client, url, store, photos):
     assert refused(f"{url}/gradio_api/file={store.root / 'store.db'}") in (403, 404)
 
 
+@pytest.mark.slow
 def test_the_whole_journey_with_the_real_workflow(home, weights_dir, photo_path, tmp_path):
     """A small photo, the real units, and every export format."""
     from scenehf.ui.build import Screens

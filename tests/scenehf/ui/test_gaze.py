@@ -233,6 +233,7 @@ def test_of_two_faces_the_other_one_can_be_turned(new_page, url, store, pair):
     assert told[gaze.PORTRAIT] == told[gaze.SITE] == 2
 
 
+@pytest.mark.slow
 def test_every_job_opens_in_the_tab_of_its_kind(new_page, url, store, portrait, wall):
     job = gaze.create(store, portrait, "someone.png", params=gaze.Params(**SMALL))
     page = new_page(f"{url}/?job={job.id}")

@@ -51,6 +51,7 @@ def start(tmp_path) -> Iterator[Start]:
         process.stdout.close()
 
 
+@pytest.mark.slow
 def test_a_killed_app_resumes_and_the_page_catches_up(new_page, start, port, photos, home, trouble):
     words = ("-m", "tests.scenehf.ui.serve", port, home)
     process = start(*words)
