@@ -156,7 +156,8 @@ def _read(archive: zipfile.ZipFile, length: int) -> _Contents:
 def _entries(archive: zipfile.ZipFile, length: int) -> dict[str, zipfile.ZipInfo]:
     """The entries by name, after everything that can be refused by looking at the directory alone. length: of the
     file, in bytes."""
-    found = [info for info in archive.infolist() if not info.is_dir()]
+    # Not is_dir(), which expects a name.
+    found = [info for info in archive.infolist() if not info.filename.endswith("/")]
     if len(found) > MAX_ENTRIES or sum(info.file_size for info in found) > MAX_BYTES:
         raise BadBundle("The bundle is too large.")
     if sum(info.compress_size for info in found) > length:
