@@ -206,6 +206,7 @@ class Settings(BaseSettings):
             GRADIO_TEMP_DIR=str(self.uploads),
             GRADIO_ANALYTICS_ENABLED="False",
             GRADIO_RUN_HISTORY="False",  # would keep every field, keys too, in the browser's storage
+            **_past_proxies(),
         )
         return self
 
@@ -222,6 +223,13 @@ def load(**flags: Any) -> Settings:
         name = ".".join(str(part) for part in first["loc"])
         what = first["msg"].removeprefix("Value error, ")
         raise BadSettings(f"The setting {name} cannot be used: {what}.") from None
+
+
+def _past_proxies() -> dict[str, str]:
+    """Names that no proxy is asked for: it cannot reach the servers of this machine, the app's own among them."""
+    spellings = ("NO_PROXY", "no_proxy")
+    known = {name: os.environ.get(name, "").split(",") for name in spellings}
+    return {name: ",".join(filter(None, [*known[name], LOOPBACK, "localhost"])) for name in spellings}
 
 
 def _close(path: Path) -> None:

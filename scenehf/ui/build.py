@@ -2,7 +2,6 @@
 
 import importlib.util
 import shutil
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from scenehf.ui.guard.hosts import Hosts
 from scenehf.ui.guard.layer import Guard
 from scenehf.ui.guard.rules import Call, Rules
 from scenehf.ui.make_api import MakeEndpoints
+from scenehf.ui.server import launch
 from scenehf.ui.tabs import edit, gaze, history, layers
 from scenehf.ui.theme import read, styles, theme
 from scenehf.ui.visitors import ALONE, Reception, Sharing
@@ -100,13 +100,13 @@ class Screens:
     ) -> Served:
         """Serve and return at once. port None: any free one."""
         self.blocks.queue(default_concurrency_limit=4, max_size=MAX_QUEUED)
-        _, url, share_url = self.blocks.launch(
+        url, share_url = launch(
+            self.blocks,
+            port,
             server_name=host,
-            server_port=port or _free_port(),
             auth=self._sharing.account,
             share=share,
             inbrowser=browser,
-            prevent_thread_lock=True,
             quiet=True,
             show_error=not self._sharing.public,
             ssr_mode=False,
@@ -123,7 +123,7 @@ class Screens:
             self.blocks.share = False  # or the page would fetch Gradio's scripts from somewhere else
         if self._sharing.public:
             self._expiry.start()
-        return Served(url, share_url or None)
+        return Served(url, share_url)
 
     def _routes(self) -> list[Route]:
         return [
@@ -179,13 +179,6 @@ def _remember(blocks: gr.Blocks, *panels: gr.HTML) -> None:
     for panel in panels:
         panel.opened(opened, None, kept, queue=False, api_visibility="private", show_progress="hidden")
     blocks.load(reopen, kept, panels[0], queue=False, api_visibility="private", show_progress="hidden")
-
-
-def _free_port() -> int:
-    """One that nobody else is given at the same time, as can happen where ports are tried in turn."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def _empty(uploads: Path) -> None:
