@@ -9,9 +9,11 @@ import contextvars
 import importlib
 import queue
 import threading
-from collections import OrderedDict
+import time
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,9 @@ GRACE = 5.0  # seconds that a unit has to notice a cancel
 BEAT = 0.5  # seconds of silence
 LOAD = 30.0  # seconds to bring a model onto the card
 MOST_TICKETS = 10_000
+LATELY = 8  # calls of a model that tell how long it takes
+MARGIN = 1.25
+AGAIN = "Run it again: it then asks for the GPU for longer."
 LATER = "Wait until your daily share of the GPU is back, or choose an engine that needs none."
 
 
@@ -41,7 +46,7 @@ def _cells(params: dict[str, Any]) -> float:
 
 
 def _pictures(params: dict[str, Any]) -> float:
-    """A model that draws here, in steps. Unmeasured: a large card is taken to do a megapixel's step in a second."""
+    """A model that draws here, in steps: a megapixel's step is taken to last a second."""
     spec = MAKERS[params["model"]]
     if spec.where != "local" or not hasattr(spec.chosen(params["options"]), "steps"):
         return 0.0
@@ -49,22 +54,24 @@ def _pictures(params: dict[str, Any]) -> float:
     return 2 * LOAD + effort(spec, params["options"], sizes)
 
 
-# Units that need the card -> how many seconds to ask for; 0 where these parameters need none. What is asked for and not
-# used is given back, but has to be in the visitor's account to begin with.
-SECONDS: Mapping[str, Callable[[dict[str, Any]], float]] = {"gaze.cells": _cells, "image.make": _pictures}
+# Units that need the card -> a guess of the seconds, until calls have told; 0 where these parameters need none.
+GUESSES: Mapping[str, Callable[[dict[str, Any]], float]] = {"gaze.cells": _cells, "image.make": _pictures}
 
 
-def seconds(entry: str, unit: str, params: dict[str, Any], files: dict[str, str]) -> int:
-    """For how long `on_gpu` asks for the card, given the same."""
-    return round(SECONDS[unit](params))
+def _as_asked(entry: str, unit: str, params: dict[str, Any], files: dict[str, str], seconds: int) -> int:
+    return seconds
 
 
-@spaces.GPU(duration=seconds)  # type: ignore[untyped-decorator]
-def on_gpu(entry: str, unit: str, params: dict[str, Any], files: dict[str, str]) -> Iterator[Said]:
-    """Do a unit and yield what it says; the last message is its result, its error, or that it stopped.
+@spaces.GPU(duration=_as_asked)  # type: ignore[untyped-decorator]
+def on_gpu(
+    entry: str, unit: str, params: dict[str, Any], files: dict[str, str], seconds: int
+) -> Iterator[Said]:
+    """Do a unit and yield what it says; the last two are how many seconds it took, and its result, its error, or that
+    it stopped.
 
-    entry: "module:function" of the table of units, as `jobs.host.Host` has it.
+    entry: "module:function" of the table of units, as `jobs.host.Host` has it. seconds: to borrow the card for.
     """
+    began = time.monotonic()
     said: queue.SimpleQueue[Said] = queue.SimpleQueue()
     run = _Speaking(said)
 
@@ -86,6 +93,8 @@ def on_gpu(entry: str, unit: str, params: dict[str, Any], files: dict[str, str])
                 message = said.get(timeout=BEAT)
             except queue.Empty:
                 message = ("beat", None)  # a chance for the caller to be asked whether it still wants this
+            if message[0] in FINAL:
+                yield "took", time.monotonic() - began
             yield message
             if message[0] in FINAL:
                 return
@@ -162,6 +171,30 @@ class TicketStore(Store):
                 self._tickets.popitem(last=False)
 
 
+class _TakenBack(UnitFailed):
+    """The seconds that were asked for were too few."""
+
+
+class _Pace:
+    """How long to borrow the card for a model, by what it took lately. What is asked for and not used is given back,
+    but has to be in the visitor's account to begin with."""
+
+    def __init__(self) -> None:
+        self._ratios: deque[float] = deque(maxlen=LATELY)  # of what a call took, and its guess
+
+    def seconds(self, guess: float) -> int:
+        """To ask for: the longest of them with a margin, since a call may be the one that loads the model."""
+        return ceil(guess * MARGIN * max(self._ratios)) if self._ratios else ceil(guess)
+
+    def took(self, ratio: float) -> None:
+        """A call ended in its time."""
+        self._ratios.append(ratio)
+
+    def taken_back(self) -> None:
+        """One did not."""
+        self._ratios.append(2 * max(self._ratios, default=1.0))
+
+
 class ZeroHost(Host):
     """Sends units that need the card there, and all others to the process that is ours."""
 
@@ -169,20 +202,30 @@ class ZeroHost(Host):
         super().__init__(entry, log=log)
         self._units_entry = entry
         self._store = store
+        self._paces: defaultdict[str, _Pace] = defaultdict(_Pace)
 
     def call(self, unit: str, params: dict[str, Any], files: Mapping[str, Path], run: Run) -> Reply:
         """As `Host.call`."""
-        if unit not in SECONDS or not SECONDS[unit](params):
+        guess = GUESSES[unit](params) if unit in GUESSES else 0.0
+        if not guess:
             return super().call(unit, params, files, run)
+        pace = self._paces[str(params.get("engine") or params["model"])]
+        paths = {name: str(path) for name, path in files.items()}
         ticket = self._store.ticket(getattr(run, "job").id)  # noqa: B009 - a Context of jobs, which has one
-        said = on_gpu(self._units_entry, unit, params, {name: str(path) for name, path in files.items()})
+        said = on_gpu(self._units_entry, unit, params, paths, pace.seconds(guess))
         try:
             while True:
                 run.check()
                 kind, what = self._next(ticket, said)
-                if kind in FINAL:
+                if kind == "took":
+                    pace.took(what / guess)
+                elif kind in FINAL:
                     return _reply(kind, what)
-                _replay(kind, what, run)
+                else:
+                    _replay(kind, what, run)
+        except _TakenBack:
+            pace.taken_back()
+            raise
         finally:
             ticket.run(said.close)
 
@@ -191,7 +234,7 @@ class ZeroHost(Host):
         try:
             return ticket.run(next, said)
         except StopIteration:
-            raise UnitFailed("Ended", "The GPU was taken back before the work was done.", LATER) from None
+            raise _TakenBack("Ended", "The GPU was taken back before the work was done.", AGAIN) from None
         except (
             Exception
         ) as error:  # what the lender raises is for a page of Gradio's, and has no class of its own

@@ -4,6 +4,7 @@ import contextvars
 import os
 import pickle
 import threading
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -109,25 +110,41 @@ def test_the_card_is_lent_on_the_account_of_who_asked(store, host, monkeypatch):
 
 
 def test_what_goes_in_and_out_can_be_sent_to_another_process(store, running):
-    given = (ENTRY, "gaze.cells", PARAMS, {"image": str(store.path(running.id, "image"))})
+    given = (ENTRY, "gaze.cells", PARAMS, {"image": str(store.path(running.id, "image"))}, 30)
     assert pickle.loads(pickle.dumps(given)) == given
     said = list(zerogpu.on_gpu(*given))
     assert pickle.loads(pickle.dumps(said)) == said
-    assert 0 < zerogpu.seconds(*given) <= 120
-    assert zerogpu.seconds(ENTRY, "gaze.cells", PARAMS | {"engine": "mesh"}, {}) == 0
 
 
-def test_pictures_ask_for_the_card_by_what_there_is_to_draw_and_only_where_one_is_needed():
-    def asked(model: str, side: int, **options: Any) -> int:
+def test_at_first_the_card_is_asked_for_by_what_there_is_to_draw_and_only_where_one_is_needed():
+    def guess(model: str, side: int, **options: Any) -> float:
         images = [{"name": "x", "width": side, "height": side, "sha256": ""}]
-        return zerogpu.seconds(
-            ENTRY, "image.make", {"model": model, "options": options, "images": images}, {}
-        )
+        return zerogpu.GUESSES["image.make"]({"model": model, "options": options, "images": images})
 
-    assert asked("patchmatch", 1024) == 0
-    assert (
-        zerogpu.LOAD
-        < asked("qwen-edit-2511-gguf", 512, steps=4)
-        < asked("qwen-edit-2511-gguf", 1024, steps=8)
+    assert guess("patchmatch", 1024) == 0
+    smaller = guess("qwen-edit-2511-gguf", 512, steps=4)
+    assert zerogpu.LOAD < smaller < guess("qwen-edit-2511-gguf", 1024, steps=8) <= 120, (
+        "a visitor's daily share"
     )
-    assert asked("qwen-edit-2511-gguf", 1024, steps=8) <= 120, "within a visitor's daily share"
+    assert zerogpu.GUESSES["gaze.cells"](PARAMS | {"engine": "mesh"}) == 0
+
+
+def test_later_it_is_asked_for_by_what_the_model_took(store, host, running, monkeypatch):
+    asked: list[int] = []
+    says: list[list[tuple[str, Any]]] = []
+
+    def lent(*given: Any):
+        asked.append(given[-1])
+        yield from says.pop(0)
+
+    monkeypatch.setattr(zerogpu, "on_gpu", lent)
+    guess = zerogpu.GUESSES["gaze.cells"](PARAMS)
+    done = ("result", ({}, {}))
+    says += [[("took", guess / 2), done], [("took", guess / 10), done], [], [done]]
+    for _ in range(2):
+        call(store, host, running)
+    with pytest.raises(UnitFailed, match="taken back"):
+        call(store, host, running)
+    call(store, host, running)
+    expected = [guess, guess / 2 * zerogpu.MARGIN, guess / 2 * zerogpu.MARGIN, guess * zerogpu.MARGIN]
+    assert asked == [ceil(seconds) for seconds in expected]
