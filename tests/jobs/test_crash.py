@@ -29,7 +29,7 @@ def run(harness: str, folder: Path, *options: object) -> dict[str, Any]:
     return report
 
 
-@pytest.mark.parametrize("kills", [40, pytest.param(1000, marks=long)])
+@pytest.mark.parametrize("kills", [20, pytest.param(1000, marks=long)])
 def test_kill_9_loses_nothing_and_shows_nothing_half_written(tmp_path: Path, kills: int):
     report = run("kill", tmp_path, "--kills", kills)
     assert (report["lost"], report["half"], report["errors"]) == ([], [], [])
@@ -85,7 +85,7 @@ def test_a_store_without_the_fence_is_caught(tmp_path: Path):
     assert any(run("race", tmp_path, *options, seed)["strangers"] for seed in range(1, 5))
 
 
-@pytest.mark.parametrize("points", [11, pytest.param(250, marks=long)])
+@pytest.mark.parametrize("points", [7, pytest.param(250, marks=long)])
 def test_a_failing_disk_gives_typed_errors_and_loses_nothing(tmp_path: Path, points: int):
     report = run("ioerr", tmp_path, "--points", points)
     assert (report["bad"], report["untyped"]) == ([], [])

@@ -29,6 +29,7 @@ def test_a_view_of_a_larger_picture():
     assert webp.encode(image[10:60, 20:90]) == webp.encode(image[10:60, 20:90].copy())
 
 
+@pytest.mark.slow
 def test_a_large_sheet_that_is_busy_everywhere():
     sheet = np.tile(data.astronaut(), (15, 15, 1))
     with pytest.raises(ValueError, match="encoding error 6"):  # the plain way has no room for it
