@@ -22,7 +22,7 @@ from scenehf.keys import KEYRING
 from scenehf.layers.engines import ENGINES
 from scenehf.layers.planners import OFFLINE, PLANNERS
 from scenehf.settings import Settings
-from scenehf.ui.visitors import cookie, is_https, visitor_of
+from scenehf.ui.visitors import Visitor, cookie, is_https, visitor_of
 from scenehf.workflows.estimate import model_of_plan, usd_of, usd_of_plan
 from scenehf.workflows.extract import Params
 
@@ -39,37 +39,39 @@ def session_of(request: gr.Request) -> str:
     return visitor_of(request).session
 
 
-def offered(store: Store, session: str) -> Json:
+def offered(store: Store, visitor: Visitor) -> Json:
     """Every planner and engine with its upper price in US dollars (None: nobody knows), the service whose key is
-    missing, and to whom it sends the photo. An endpoint of one's own is offered to whom it belongs. entered: the
-    services for which this session has a key of its own."""
+    missing, and to whom it sends the photo. Offered is what this visitor can use, if need be with a key. entered: the
+    services for which they entered one. spent: None but for the owner."""
     settings = Settings()
-    access = KEYRING.reach(session, settings)
-    usual = settings.planner_provider if settings.planner_provider in PLANNERS else OFFLINE
+    access = KEYRING.reach(visitor.session, settings)
     planners = [
         {
             "id": each.id, "title": _reader(each.id, access), "usd": usd_of_plan(each.id, access),
-            "needs": needs(each.where, access), "goes": goes(each.where, access),
+            "needs": needs(each.where, access, visitor), "goes": goes(each.where, access),
         }
         for each in PLANNERS.values()
+        if visitor.enters_keys or each.where == "local" or has_access(each.where, access)
     ]  # fmt: skip
     engines = [
         {
             "id": each.id, "title": each.title, "usd": usd_of(each.id, "extract"), "plate": usd_of(each.id, "plate"),
-            "billed": each.billed, "needs": needs(each.service or "local", access),
+            "billed": each.billed, "needs": needs(each.service or "local", access, visitor),
             "goes": goes(each.service or "local", access),
         }
         for each in ENGINES.values()
-        if each.service is None or SERVICES[each.service].entered or has_access(each.service, access)
+        if each.service is None
+        or has_access(each.service, access)
+        or (visitor.enters_keys and SERVICES[each.service].entered)
     ]  # fmt: skip
-    chosen = {"planner": usual, "engine": Params().engine}
-    spent = spending(store) | {"day": settings.cap_day}
+    listed = [planner["id"] for planner in planners]
+    usual = settings.planner_provider if settings.planner_provider in listed else OFFLINE
     return {
         "planners": planners,
         "engines": engines,
-        "usual": chosen,
-        "spent": spent,
-        "entered": entered(session),
+        "usual": {"planner": usual, "engine": Params().engine},
+        "spent": spending(store) | {"day": settings.cap_day} if visitor.owner else None,
+        "entered": entered(visitor.session),
     }
 
 
@@ -95,7 +97,7 @@ def chosen(engine: str, planner: str, session: str) -> Params:
             f"No price is known for {model}: choose another one, or add it to models/prices.toml."
         )
     for service in (PLANNERS[planner].where, ENGINES[engine].service or "local"):
-        if needs(service, access):
+        if service != "local" and not has_access(service, access):
             error = missing(service)
             cure = (
                 "Enter it under Who does it"
@@ -114,7 +116,7 @@ def routes() -> list[Route]:
         if request.headers.get("content-type", "").split(";")[0] != "application/json":
             return JSONResponse({"error": "Send JSON."}, status_code=415)
         visitor = visitor_of(request)
-        if visitor.name is None and not visitor.owner:
+        if not visitor.enters_keys:
             return JSONResponse(
                 {"error": LOG_IN if visitor.reception.sharing.oauth else NO_KEYS}, status_code=403
             )
@@ -152,12 +154,20 @@ def _reader(planner: str, access: Access) -> str:
     return f"{model} ({'your server' if spec.where == 'openai' and access.openai_base_url else title_of(spec.where)})"
 
 
-def needs(service: Where, access: Access) -> Json | None:
-    """The service whose key is missing, or None."""
+def needs(service: Where, access: Access, visitor: Visitor) -> Json | None:
+    """The service whose key is missing, or None. variable: that the owner can set instead of entering it."""
     if service == "local" or has_access(service, access):
         return None
     known = SERVICES[service]
-    return {"service": known.id, "title": known.title, "variable": known.variable, "page": known.page}
+    variable = known.variable if visitor.owner else None
+    return {"service": known.id, "title": known.title, "variable": variable, "page": known.page}
+
+
+def private(answer: Json, request: gr.Request) -> Json:
+    """What a poll told, for whoever asked: what has been spent is for the owner."""
+    if answer["view"] and not visitor_of(request).owner:
+        answer["view"].pop("spent", None)
+    return answer
 
 
 def goes(service: Where, access: Access) -> str:

@@ -15,7 +15,7 @@ from scenehf.ui.api import declare_with_files
 from scenehf.ui.make_form import offered
 from scenehf.ui.photos import uploaded
 from scenehf.ui.refusals import refusals
-from scenehf.ui.visitors import made
+from scenehf.ui.visitors import made, visitor_of
 from scenehf.workflows import make
 from scenehf.workflows.make import Asked
 from scenehf.workflows.quote import usd_each
@@ -52,12 +52,13 @@ class MakeEndpoints:
         gr.api(self.models, api_name="models", queue=False)
         declare_with_files(self.edit, "images", "mask")
 
-    def models(self) -> list[Json]:
+    def models(self, request: gr.Request) -> list[Json]:
         """List the models that make pictures: how many images each takes, its options with their ranges, its price in
         US dollars, and what it lacks."""
         with refusals():
             settings = Settings()
-            found = offered(self._store, settings, KEYRING.reach(NOBODY, settings))["models"]
+            access = KEYRING.reach(NOBODY, settings)
+            found = offered(self._store, settings, access, visitor_of(request))["models"]
             return [{name: model[name] for name in TOLD} for model in found]
 
     def edit(

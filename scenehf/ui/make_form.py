@@ -11,25 +11,29 @@ from scenehf.settings import Settings
 from scenehf.studio.controls import controls
 from scenehf.studio.templates import TEMPLATES
 from scenehf.ui.choices import goes, needs, spending
+from scenehf.ui.visitors import Visitor
 from scenehf.workflows.make import MAKERS, MOST, lacking
 from scenehf.workflows.quote import usd_each
 
 Json = dict[str, Any]
 
 
-def offered(store: Store, settings: Settings, access: Access) -> Json:
-    """Models in the order of the catalog; usual: the first that can be used as it is."""
-    models = [_model(spec, settings, access) for spec in MAKERS.values()]
+def offered(store: Store, settings: Settings, access: Access, visitor: Visitor) -> Json:
+    """Models in the order of the catalog; to all but the owner those that they can use, if need be with a key. usual:
+    the first that can be used as it is. spent: None but for the owner."""
+    models = [_model(spec, settings, access, visitor) for spec in MAKERS.values()]
+    if not visitor.owner:
+        models = [model for model in models if not model["lacks"] or (model["needs"] and visitor.enters_keys)]
     return {
         "models": models,
         "usual": next((model["id"] for model in models if not model["lacks"]), models[0]["id"]),
         "templates": [asdict(template) for template in TEMPLATES],
         "most": MOST,
-        "spent": spending(store) | {"day": settings.cap_day},
+        "spent": spending(store) | {"day": settings.cap_day} if visitor.owner else None,
     }
 
 
-def _model(spec: ModelSpec, settings: Settings, access: Access) -> Json:
+def _model(spec: ModelSpec, settings: Settings, access: Access, visitor: Visitor) -> Json:
     """One model. lacks: the sentence that says what to do first; needs: the service whose key is missing; goes: who
     gets to see the pictures; memory: MB."""
     return {
@@ -43,7 +47,7 @@ def _model(spec: ModelSpec, settings: Settings, access: Access) -> Json:
         "memory": spec.memory,
         "usd": usd_each(spec),
         "lacks": lacking(spec, settings.weights, access),
-        "needs": needs(spec.where, access),
+        "needs": needs(spec.where, access, visitor),
         "goes": goes(spec.where, access),
         "size": spec.size,
         "images": spec.images,

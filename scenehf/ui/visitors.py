@@ -94,6 +94,11 @@ class Visitor:
         return tuple(filter(None, (f"person:{self.name}" if self.name else "", session)))
 
     @property
+    def enters_keys(self) -> bool:
+        """Whether they can use paid models. The owner's keys are the owner's alone, and so is what they cost."""
+        return self.owner or self.name is not None
+
+    @property
     def metered_as(self) -> str:
         """Whose use of the app is counted together: anybody can throw a cookie away, but not an address."""
         return self.address or self.session

@@ -56,7 +56,7 @@ function choicesPanel({ say }) {
   return {
     options: () => (offered ? [engine.value, planner.value] : []),
     refresh: load,
-    /** How the day's spending stands, as a job tells it, with its limit. */
-    spent: (spent, usd) => spentWords({ ...spent, day: offered ? offered.spent.day : undefined }, usd),
+    /** How the day's spending stands, as a job tells it to the owner, with its limit. */
+    spent: (spent, usd) => spentWords(spent && { ...spent, day: offered?.spent?.day }, usd),
   };
 }

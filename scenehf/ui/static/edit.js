@@ -161,7 +161,7 @@ function opened() {
 function show(next) {
   const first = view === null;
   view = next;
-  if (offered) offered.spent = { ...view.spent, day: offered.spent.day };
+  if (offered && view.spent) offered.spent = { ...view.spent, day: offered.spent?.day };
   const busy = view.phase === BUSY_PHASE;
   jobSection.hidden = false;
   find(".shf-log").hidden = false;

@@ -27,7 +27,7 @@ function modelPicker({ onPick, onKept, say }) {
       find("summary", whole).focus();
     });
     const text = make("span", "shf-model-text", null, make("strong", "", model.title), make("small", "", facts(model)));
-    const lacks = model.needs ? `Needs a key: enter it below, or set ${model.needs.variable}.` : model.lacks;
+    const lacks = model.needs ? needsWords(model.needs) : model.lacks;
     if (lacks) text.append(make("small", "shf-lacks", lacks));
     const label = make("label", lacks ? "shf-model is-lacking" : "shf-model", null, input, text);
     if (model.needs) label.addEventListener("click", () => keys.show(model.needs, true));

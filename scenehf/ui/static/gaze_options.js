@@ -17,13 +17,16 @@ function optionsForm(place, onEngine = () => {}) {
   }
   write(USUAL);
 
-  /** An engine without its weights, or its key, cannot be chosen; what to do stands below. Of one that costs, the price. */
+  /** An engine without its weights, or its key, cannot be chosen; what to do stands below, where something can be done. Of one that costs, the price. */
   ask("engines").then(({ lacks, paid }) => {
     const engine = find("select", fields);
-    for (const option of engine.options) option.disabled = Boolean(lacks[option.value]);
+    for (const option of [...engine.options]) {
+      option.disabled = Boolean(lacks[option.value]);
+      if (lacks[option.value] === "") option.remove();
+    }
     const chosen = () => {
       const { says, sees } = paid[engine.value] || {};
-      setText(find(".shf-lacks", fields), says || Object.values(lacks).join(" "));
+      setText(find(".shf-lacks", fields), says || Object.values(lacks).filter(Boolean).join(" "));
       onEngine(sees);
     };
     engine.addEventListener("change", chosen);

@@ -1,5 +1,8 @@
 // The field for a visitor's own key of a service. It goes to the memory of the app, see scenehf/keys.py.
 
+/** What a model without its key needs; only who runs the app can set a variable. */
+const needsWords = ({ variable }) => `Needs a key: enter it below${variable ? `, or set ${variable}` : ""}.`;
+
 /** onKept(): a key was taken or forgotten. */
 function keyForm({ say, onKept }) {
   const form = find(".shf-key");
@@ -27,14 +30,14 @@ function keyForm({ say, onKept }) {
   });
 
   return {
-    /** needs: {service, title, variable, page} of what is missing, or null. focus: a person asked for it. */
+    /** needs: {service, title, page, variable for the owner} of what is missing, or null. focus: a person asked for it. */
     show(needs, focus = false) {
       form.hidden = !needs;
       if (!needs) return;
       if (focus) key.focus();
       form.dataset.service = needs.service;
       setText(find("span", form), `Key for ${needs.title}`);
-      setText(page, `Get a key (or set ${needs.variable})`);
+      setText(page, needs.variable ? `Get a key (or set ${needs.variable})` : "Get a key");
       page.href = needs.page;
     },
     /** Keys that this browser's session entered; the app forgets them here, or when nobody used them for an hour. */

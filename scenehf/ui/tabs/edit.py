@@ -18,7 +18,7 @@ from scenehf.keys import KEYRING
 from scenehf.pixels import Limits, open_image, thumbnail
 from scenehf.settings import Settings
 from scenehf.studio.metadata import read
-from scenehf.ui.choices import entered, session_of
+from scenehf.ui.choices import entered, private, session_of
 from scenehf.ui.images import EXAMPLES, SIDES, example_path
 from scenehf.ui.make_form import offered
 from scenehf.ui.make_view import gallery
@@ -48,13 +48,13 @@ Message = list[Any]  # what the page passes to a server function: always one lis
 def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: bool) -> gr.HTML:
     """The tab's one component; it fires `opened` with the id of the job it shows."""
 
-    def poll(message: Message) -> Json:
-        return watch.poll(str(message[0]), int(message[1]))
+    def poll(message: Message, request: gr.Request) -> Json:
+        return private(watch.poll(str(message[0]), int(message[1])), request)
 
     def models(_: Message, request: gr.Request) -> Json:
-        settings = Settings()
-        access = KEYRING.reach(session_of(request), settings)
-        return told(lambda: offered(store, settings, access) | {"entered": entered(session_of(request))})
+        settings, visitor = Settings(), visitor_of(request)
+        access = KEYRING.reach(visitor.session, settings)
+        return told(lambda: offered(store, settings, access, visitor) | {"entered": entered(visitor.session)})
 
     def look(message: Message) -> Json:
         return told(lambda: _look(_file(store, uploads, message[0]), str(message[1]), limits))

@@ -14,7 +14,7 @@ from scenehf.ui.images import EXAMPLES, example_path
 from scenehf.ui.photos import job_of, rename, start_screen
 from scenehf.ui.refusals import NOT_OURS, told
 from scenehf.ui.theme import read
-from scenehf.ui.visitors import made
+from scenehf.ui.visitors import made, visitor_of
 from scenehf.ui.watch import Watch
 from scenehf.workflows import gaze
 
@@ -57,10 +57,14 @@ def build(
         verb, job_id, given = str(message[0]), str(message[1]), dict(message[2])
         return told(lambda: _act(store, verb, job_id, given, weights))
 
-    def engines(_: Message) -> Json:
+    def engines(_: Message, request: gr.Request) -> Json:
+        """lacks: engines that cannot be chosen; with what to do first, or "" for whoever can do nothing about it."""
         lacks = {engine: gaze.lacking(engine, weights) for engine in gaze.ENGINES}
+        lacks = {engine: sentence for engine, sentence in lacks.items() if sentence}
+        if not visitor_of(request).owner:
+            lacks = dict.fromkeys(lacks, "")
         paid = {engine: gaze.told_of_price(engine) for engine in gaze.PAID}
-        return {"lacks": {engine: sentence for engine, sentence in lacks.items() if sentence}, "paid": paid}
+        return {"lacks": lacks, "paid": paid}
 
     return gr.HTML(
         None,

@@ -12,12 +12,13 @@ from scenehf.errors import NotPossible
 from scenehf.keys import KEYRING
 from scenehf.layers.engines import ENGINES
 from scenehf.pixels import Limits
-from scenehf.ui.choices import chosen, offered, session_of
+from scenehf.ui.choices import chosen, offered, private, session_of
 from scenehf.ui.images import EXAMPLES, example_path
 from scenehf.ui.photos import job_of, rename, start_screen, uploaded
 from scenehf.ui.refusals import NOT_OURS, told
 from scenehf.ui.theme import read
 from scenehf.ui.visitors import made as made_for
+from scenehf.ui.visitors import visitor_of
 from scenehf.ui.watch import Watch
 from scenehf.workflows import actions
 from scenehf.workflows.extract import ExportOrder
@@ -38,11 +39,11 @@ Message = list[Any]  # what the page passes to a server function: always one lis
 def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: bool) -> gr.HTML:
     """The tab's one component. Its value is the id of the job to open; it fires `opened` with the id it shows."""
 
-    def poll(message: Message) -> Json:
-        return watch.poll(str(message[0]), int(message[1]))
+    def poll(message: Message, request: gr.Request) -> Json:
+        return private(watch.poll(str(message[0]), int(message[1])), request)
 
     def choices(_: Message, request: gr.Request) -> Json:
-        return told(lambda: offered(store, session_of(request)))
+        return told(lambda: offered(store, visitor_of(request)))
 
     def made(photo: Path, name: str, options: list[str], session: str) -> Job:
         params = None

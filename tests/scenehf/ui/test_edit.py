@@ -15,10 +15,13 @@ from playwright.sync_api import expect
 from pydantic import SecretStr
 
 from models.spec import Access
+from scenehf.settings import Settings
 from scenehf.studio.metadata import read, write
 from scenehf.studio.recipe import Recipe
+from scenehf.ui.make_form import offered
 from scenehf.ui.make_view import gallery
 from scenehf.ui.pictures import _file
+from scenehf.ui.visitors import Reception, Sharing, Visitor
 from scenehf.workflows.make import Asked, create
 from tests.models.providers.artist import Artist
 from tests.models.providers.loopback import Loopback
@@ -251,6 +254,16 @@ def test_strangers_see_only_what_they_made(at_public, new_page, shelf, monkeypat
     page = opened(new_page, at_public)
     expect(page.get_by_text("What you make is found here again.")).to_be_visible()
     page.locator("#edit .shf-models summary").click()
-    expect(
-        page.locator("#edit .shf-model[data-model=qwen-image] input")
-    ).to_be_disabled()  # the key is the owner's
+    expect(page.locator("#edit .shf-model")).to_have_count(
+        1
+    )  # the key is the owner's, and so is what can be pulled
+    expect(page.locator("#edit .shf-key")).to_be_hidden()
+
+
+def test_who_signed_in_is_offered_what_a_key_of_their_own_opens(shelf, home):
+    visitor = Visitor(Reception(shelf, Sharing(public=True)), name="ann")
+    told = offered(shelf, Settings(), Access(), visitor)
+    models = {model["id"]: model for model in told["models"]}
+    assert {model["local"] for model in models.values() if model["lacks"]} == {False}
+    needs = models["seedream-4"]["needs"]
+    assert (needs["service"], needs["variable"], told["spent"]) == ("replicate", None, None)

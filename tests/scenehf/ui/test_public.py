@@ -264,7 +264,9 @@ def test_the_owners_keys_are_for_nobody(people, planned, shared):
     )
     layers = next(part for part, name in functions(mine.url) if name == "choices")
     offered = mine.serve(layers, "choices").json()
-    assert all(each["needs"] for each in offered["engines"] if each["id"] != "local")
+    assert [each["id"] for each in offered["engines"]] == ["local"], "nothing that they cannot use"
+    assert offered["spent"] is None
+    assert "spent" not in mine.serve(layers, "poll", planned, 0).json()["view"]
     assert KEY not in json.dumps(offered)
 
 
