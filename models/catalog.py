@@ -9,7 +9,7 @@ from typing import Any
 
 from models.cloud import hunyuan_image_3, qwen_image, qwen_image_edit, qwen_image_edit_plus, seedream_4
 from models.local import flux2_klein, stable_diffusion, z_image_turbo
-from models.local.qwen_edit_gguf.options import QwenEditOptions
+from models.local.qwen_edit_gguf.options import FIT, QwenEditOptions
 from models.requests import (
     FaceDetection,
     FaceLandmarks,
@@ -50,6 +50,7 @@ def _qwen_edit(version: str, entry: str) -> ModelSpec:
         images=(1, 3),
         mask="optional",
         limits=Limits(prompt=(1, 8000), side=(1, 8192), ratio=8192),
+        fit=FIT,
     )
 
 
@@ -176,6 +177,7 @@ SPECS: tuple[ModelSpec, ...] = (
         images=(1, 4),
         mask="optional",
         limits=Limits(prompt=(1, 4000), side=(1, 8192), ratio=8192),
+        fit=flux2_klein.FIT,
     ),
     ModelSpec(
         id="z-image-turbo",

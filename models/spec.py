@@ -1,7 +1,7 @@
 """A model unloaded: what it is, what it takes, and how to load it."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
@@ -15,6 +15,7 @@ from models.requests import Alpha, Image, ImageEdit, Loaded, Request, TextToImag
 Where = Literal["local", "replicate", "fal", "google", "openai", "vertex"]
 Task: TypeAlias = type[Request[Any]]
 SizePolicy: TypeAlias = Literal["preserve", "choose", "both"]
+Size: TypeAlias = tuple[int, int]  # width, height in px
 MOST_SEED = 2**31 - 1  # what every service and library takes
 TITLES = {"replicate": "Replicate", "fal": "fal", "google": "Google", "openai": "OpenAI", "vertex": "Vertex"}
 
@@ -86,8 +87,8 @@ class Options(BaseModel):
         """Whether every step is made twice, for guidance."""
         return bool(getattr(self, "guidance", 1.0) > 1)
 
-    def pixels(self) -> int | None:
-        """How many pixels a picture has that takes its size from no other, where that is known before."""
+    def pixels(self, images: Sequence[Size] = ()) -> int | None:
+        """How many pixels a picture has that is not to have the size of the first image, where that is known before."""
         return None
 
 
@@ -118,13 +119,23 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Fit:
+    """What a network can work on; larger pictures it works on smaller, and gives back as large as they came. most: px
+    of the result; reference: px of what is only looked at; least: px of a side."""
+
+    most: int
+    reference: int
+    least: int = 16
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """One line of the catalog. `load(host)` is where heavy imports live; memory in MB, when loaded.
 
     The rest is of models that make pictures. size: whether the answer keeps the first image's size, has one that is
     chosen by its options, or either. images: how many it takes, least and most. mask: whether only a part may change.
     terms: what a person has to agree to before using it, "" if nothing. priced: its name in prices.toml. trained:
-    whether it learnt from pictures, which what it makes has to say.
+    whether it learnt from pictures, which what it makes has to say. fit: of one that works on large pictures smaller.
     """
 
     id: str
@@ -144,6 +155,7 @@ class ModelSpec:
     terms: str = ""
     priced: str = ""
     trained: bool = True
+    fit: Fit | None = None
 
     @property
     def tasks(self) -> tuple[Task, ...]:

@@ -1,5 +1,6 @@
 """Qwen-Image on Replicate: pictures from words, good at lettering."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -8,7 +9,7 @@ from models.providers.bought import bought
 from models.providers.connect import connect
 from models.providers.remote import Provider
 from models.requests import Image, Run, TextToImage
-from models.spec import Host, Limits, Seeded
+from models.spec import Host, Limits, Seeded, Size
 
 MODEL = "qwen/qwen-image"
 LIMITS = Limits(prompt=(1, 4000))  # its text encoder reads 1,024 tokens, some 4,000 letters
@@ -50,7 +51,7 @@ class QwenImageOptions(Seeded):
         bool, Field(title="Enhance prompt", description="Let the service rewrite the prompt before it draws.")
     ] = False
 
-    def pixels(self) -> int | None:
+    def pixels(self, images: Sequence[Size] = ()) -> int | None:
         """Of the size for quality; the other one is not published."""
         width, height = SIZES[self.aspect_ratio]
         return width * height if self.image_size == "optimize_for_quality" else None

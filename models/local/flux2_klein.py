@@ -13,9 +13,9 @@ from models.errors import WeightsMissing
 from models.requests import Image, ImageEdit, Run
 from models.runtime import hub
 from models.runtime.device import release
-from models.runtime.frames import MULTIPLE, Fit, Frame, brought_back, framed
+from models.runtime.frames import MULTIPLE, Frame, brought_back, framed
 from models.runtime.staged import Stages, drawn, followed, glimpse, read_whole
-from models.spec import Host, Seeded
+from models.spec import Fit, Host, Seeded
 
 if TYPE_CHECKING:
     from torch import Tensor

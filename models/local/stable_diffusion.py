@@ -1,5 +1,6 @@
 """Stable Diffusion XL and 1.5: pictures from words, and what many control nets are made for."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -9,7 +10,7 @@ from models.requests import Image, Run, TextToImage
 from models.runtime import hub
 from models.runtime.aspects import Aspect, Megapixels, sides
 from models.runtime.staged import TILE, Stages, drawn, followed, glimpse, read_whole, scaled
-from models.spec import Host, Seeded
+from models.spec import Host, Seeded, Size
 
 XL, FIRST = "sdxl", "sd-1.5"
 PARTS = ("unet", "text_encoder", "text_encoder_2", "vae")
@@ -29,7 +30,7 @@ class StableDiffusionOptions(Seeded):
         str, Field(max_length=2000, title="Negative prompt", description="What to keep out.")
     ] = ""
 
-    def pixels(self) -> int:
+    def pixels(self, images: Sequence[Size] = ()) -> int:
         """Of the result."""
         width, height = sides(self.aspect_ratio, self.megapixels)
         return width * height

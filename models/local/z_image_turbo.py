@@ -3,6 +3,7 @@
 What reads the prompt (8 GB) and what paints (12 GB) are in memory one after the other.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
@@ -13,7 +14,7 @@ from models.runtime import hub
 from models.runtime.aspects import Aspect, Megapixels, sides
 from models.runtime.device import release
 from models.runtime.staged import Stages, drawn, followed, glimpse, read_whole, scaled
-from models.spec import Host, Seeded
+from models.spec import Host, Seeded, Size
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,7 +34,7 @@ class ZImageTurboOptions(Seeded):
         int, Field(ge=1, le=20, title="Steps", description="It was made for 8; more change little.")
     ] = 8
 
-    def pixels(self) -> int:
+    def pixels(self, images: Sequence[Size] = ()) -> int:
         """Of the result."""
         width, height = sides(self.aspect_ratio, self.megapixels)
         return width * height

@@ -17,6 +17,7 @@ from PIL import Image as Pictures
 
 from models.errors import InvalidRequest
 from models.requests import Alpha, Image
+from models.spec import Fit
 
 CELL = 8  # px of a latent
 MULTIPLE = 2 * CELL  # a token is of two by two latents
@@ -44,16 +45,6 @@ class Frame:
     def size(self) -> tuple[int, int]:
         """(width, height) of what the network works on."""
         return self.padded.shape[1], self.padded.shape[0]
-
-
-@dataclass(frozen=True)
-class Fit:
-    """What a network can work on. most: px of the result; reference: px of what is only looked at; least: px of a
-    side."""
-
-    most: int
-    reference: int
-    least: int = MULTIPLE
 
 
 def framed(pictures: Sequence[Image], fit: Fit, *, joined: bool = False) -> Frame:

@@ -12,10 +12,8 @@ import numpy as np
 from PIL import Image as Picture
 
 from models.requests import Alpha, Image
-from models.spec import Limits
+from models.spec import Limits, Size
 from scenehf.pixels.sheets import row_blocks
-
-Size = tuple[int, int]  # width, height in px
 
 
 @dataclass(frozen=True)

@@ -25,12 +25,12 @@ from models.providers.connect import has_access, missing
 from models.requests import ImageEdit, TextToImage
 from models.runtime import hub
 from models.runtime.weights import WEIGHTS
-from models.spec import MOST_SEED, Access, Host, ModelSpec
+from models.spec import MOST_SEED, Access, Host, ModelSpec, Size
 from scenehf.errors import NotPossible
 from scenehf.keys import KEYRING
 from scenehf.pixels import HOME, Limits, encode_png, open_image, thumbnail
 from scenehf.settings import Settings
-from scenehf.studio.budget import Size, compute
+from scenehf.studio.budget import compute
 from scenehf.studio.recipe import Given, Value, source_of
 from scenehf.workflows import actions
 from scenehf.workflows.make_units import MakeUnits

@@ -9,10 +9,10 @@ from jobs.ledger import DOLLAR
 from jobs.store import Store
 from models.errors import InvalidRequest, ModelError
 from models.providers.prices import known_price
-from models.spec import Access, ModelSpec
+from models.spec import Access, ModelSpec, Size
 from scenehf.errors import SceneError
 from scenehf.settings import Settings
-from scenehf.studio.budget import Size, compute, effort
+from scenehf.studio.budget import compute, effort
 from scenehf.workflows.make import KIND, Asked, check, maker
 from scenehf.workflows.making import FINISHED
 

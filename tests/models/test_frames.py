@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from models.errors import InvalidRequest
 from models.runtime import frames
-from models.runtime.frames import Fit, brought_back, cells, framed
+from models.runtime.frames import brought_back, cells, framed
+from models.spec import Fit
 
 SIDE = st.one_of(
     st.integers(1, 40), st.sampled_from([127, 640, 1021, 1999, 4096, 8191, 8192]), st.integers(1, 8192)

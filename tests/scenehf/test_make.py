@@ -225,7 +225,7 @@ def test_terms_are_agreed_to_and_local_work_has_a_limit(home, monkeypatch):
 
         steps: int = 50
 
-        def pixels(self) -> int:
+        def pixels(self, images=()) -> int:
             return 10_000_000
 
     heavy = ModelSpec(

@@ -1,13 +1,18 @@
 """What a person can set of the editor."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from models.spec import Seeded
+from models.spec import Fit, Seeded, Size
 
 LIGHTNING = 8  # steps, at most; more are made without the Lightning files
 QUALITY = 20  # steps, at least
+FIT = Fit(
+    most=1328 * 1328,  # the largest square that Qwen-Image was trained with (its aspect_ratios)
+    reference=1024 * 1024,  # as large as diffusers' pipeline makes what is looked at
+)
 
 
 class QwenEditOptions(Seeded):
@@ -54,6 +59,13 @@ class QwenEditOptions(Seeded):
     def keeps_size(self) -> bool:
         """Two pictures side by side are larger than the first of them."""
         return self.references != "joined"
+
+    def pixels(self, images: Sequence[Size] = ()) -> int | None:
+        """Of the pictures side by side, all as high as the first."""
+        if not images:
+            return None
+        high = images[0][1]
+        return sum(max(1, round(width * high / height)) for width, height in images) * high
 
     def looks_twice(self) -> bool:
         """Lightning knows no guidance."""

@@ -17,19 +17,15 @@ from models.local.qwen_edit_gguf.engine.transformer import Denoiser
 from models.local.qwen_edit_gguf.files import Files, Version
 from models.local.qwen_edit_gguf.kept import Kept, identity
 from models.local.qwen_edit_gguf.memory import Plan
-from models.local.qwen_edit_gguf.options import QwenEditOptions
+from models.local.qwen_edit_gguf.options import FIT, QwenEditOptions
 from models.requests import Alpha, Image, Run
 from models.runtime import frames
 from models.runtime.attention import in_portions
 from models.runtime.device import is_out_of_memory, release
-from models.runtime.frames import Fit, Frame
+from models.runtime.frames import Frame
 from models.runtime.ticks import Ticks, watched
 
 EMPTY = " "  # what a negative prompt is where there is none
-FIT = Fit(
-    most=1328 * 1328,  # the largest square that Qwen-Image was trained with (its aspect_ratios)
-    reference=1024 * 1024,  # as large as diffusers' pipeline makes what is looked at
-)
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,9 +24,9 @@ from models.local.qwen_edit_gguf.kept import Kept
 from models.local.qwen_edit_gguf.options import QwenEditOptions
 from models.requests import ImageEdit
 from models.runtime.device import SPARED
-from models.runtime.frames import Fit, framed
+from models.runtime.frames import framed
 from models.runtime.gguf import GgufFile
-from models.spec import Host
+from models.spec import Fit, Host
 
 CPU = torch.device("cpu")
 SPEC = next(spec for spec in SPECS if spec.id == "qwen-edit-2509-gguf")
