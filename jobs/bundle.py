@@ -40,9 +40,10 @@ MAX_TEXT = 64 << 20  # bytes of job.json, and of events.jsonl
 MAX_BYTES = 8 << 30  # of all entries together
 MAX_RATIO = 200  # of unpacked to packed bytes; our JSON packs 10 to 30 times, a bomb 1000 times
 MAX_DIRECTORY = MAX_ENTRIES * 400  # bytes of the list of entries
-# Of the end of a zip file (PKWARE's APPNOTE 4.3.14 to 4.3.16): marks, how far back the end may begin, and what stands
-# for a number that is told elsewhere.
-END, LOCATOR, LARGE, TAIL, UNTOLD = b"PK\5\6", b"PK\6\7", b"PK\6\6", (1 << 16) + 42, 0xFFFFFFFF
+# The last records of a zip file (PKWARE's APPNOTE 4.3.14 to 4.3.16): their marks, and where they begin, counted from
+# the end of the file. There is no comment behind them.
+END, LOCATOR, LARGE = b"PK\5\6", b"PK\6\7", b"PK\6\6"
+END_AT, LOCATOR_AT, LARGE_AT = -22, -42, -98
 SMALL = 1 << 20  # bytes, below which the ratio does not matter
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 TEXTS = frozenset({"job.json", "plan.json", "events.jsonl"})
@@ -111,15 +112,17 @@ def _check_directory(path: Path) -> None:
     """Refuse a directory of millions of entries before zipfile reads all of it into memory."""
     with path.open("rb") as file:
         length = file.seek(0, os.SEEK_END)
-        file.seek(max(0, length - TAIL))
-        tail = file.read()
-        ends = [tail[at + 12 : at + 16] for at in (tail.rfind(END),) if at >= 0]
-        if (at := tail.rfind(LOCATOR)) >= 0:  # a large file: the end is told by a record of its own
-            file.seek(int.from_bytes(tail[at + 8 : at + 16], "little"))
-            record = file.read(56)
-            ends.append(record[40:48] if record[:4] == LARGE else b"")
-    sizes = [int.from_bytes(size, "little") for size in ends]
-    if any(MAX_DIRECTORY < size != UNTOLD for size in sizes):
+        file.seek(max(0, length + LARGE_AT))
+        last = file.read()
+    end, locator, large = last[END_AT:], last[LOCATOR_AT:END_AT], last[LARGE_AT:LOCATOR_AT]
+    if not end.startswith(END) or end[20:] != b"\0\0":
+        raise BadBundle(f"{path.name} does not end as a zip file of this program does.")
+    size = int.from_bytes(end[12:16], "little")
+    if locator.startswith(LOCATOR):  # a large file: the record before tells the size
+        if not large.startswith(LARGE) or int.from_bytes(locator[8:16], "little") != length + LARGE_AT:
+            raise BadBundle(f"{path.name} does not end as a zip file of this program does.")
+        size = int.from_bytes(large[40:48], "little")
+    if size > MAX_DIRECTORY:
         raise BadBundle("The bundle is too large.")
 
 

@@ -69,6 +69,29 @@ def test_round_trip(store: Store, finished: Job, bundle: Path):
     assert [job.id for job in store.list_jobs(search="strasse")] == [copy.id]
 
 
+@pytest.mark.parametrize("mark", [b"PK\5\6", b"PK\6\6", b"PK\6\7"])
+def test_a_picture_may_hold_the_marks_of_a_zip_file(store: Store, tmp_path: Path, mark: bytes):
+    job = store.create_job("edit", {}, assets=[("a", mark, PNG), ("b", mark * 50, PNG)], hold=True)
+    copy = import_bundle(store, export_bundle(store, job.id, tmp_path / "job.zip"))
+    assert (store.read(copy.id, "a"), store.read(copy.id, "b")) == (mark, mark * 50)
+
+
+def test_a_bundle_as_large_ones_are_written(
+    store: Store, finished: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    with monkeypatch.context() as few:
+        few.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 1)
+        file = export_bundle(store, finished.id, tmp_path / "large.zip")
+    whole = file.read_bytes()
+    assert whole[-42:-38] == b"PK\6\7"
+    same_but_id(store, finished.id, import_bundle(store, file).id)
+    file.write_bytes(
+        whole[:-34] + (0).to_bytes(8, "little") + whole[-26:]
+    )  # the record before is said to be elsewhere
+    with pytest.raises(BadBundle, match="does not end as"):
+        import_bundle(store, file)
+
+
 def test_into_another_store(finished: Job, bundle: Path, tmp_path: Path):
     with Store(tmp_path / "other", free_min=0, ballast=0) as other:
         copy = import_bundle(other, bundle)
@@ -262,20 +285,38 @@ def test_more_entries_than_any_job_has_are_refused_unread(store: Store, bundle: 
         import_bundle(store, many)
 
 
-def test_entries_that_share_their_bytes_are_refused(store: Store, bundle: Path):
-    """The smallest bombs: one packed part, named many times."""
+def _with_more(bundle: Path, entries: list[bytes]) -> Path:
+    """The bundle with further entries in its directory."""
     whole = bundle.read_bytes()
     end = whole.rindex(b"PK\5\6")
     start = int.from_bytes(whole[end + 16 : end + 20], "little")
-    directory, count = whole[start:end], int.from_bytes(whole[end + 10 : end + 12], "little")
-    first = directory[: 46 + int.from_bytes(directory[28:30], "little")]
-    name = first[46:]
-    more = b"".join(first[:46] + name[:-4] + f"{n:04}".encode() for n in range(200))
-    out = bundle.with_name("overlap.zip")
-    told = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count + 200, count + 200, len(directory + more), start, 0)
-    out.write_bytes(whole[:start] + directory + more + told)
+    count = int.from_bytes(whole[end + 10 : end + 12], "little") + len(entries)
+    directory = whole[start:end] + b"".join(entries)
+    told = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, len(directory), start, 0)
+    out = bundle.with_name("more.zip")
+    out.write_bytes(whole[:start] + directory + told)
+    return out
+
+
+def _first(bundle: Path) -> bytes:
+    """Its first entry, as the directory tells it."""
+    whole = bundle.read_bytes()
+    at = whole.index(b"PK\1\2")
+    return whole[at : at + 46 + int.from_bytes(whole[at + 28 : at + 30], "little")]
+
+
+def test_entries_that_share_their_bytes_are_refused(store: Store, bundle: Path):
+    """The smallest bombs: one packed part, named many times."""
+    first = _first(bundle)
+    more = [first[:-4] + f"{n:04}".encode() for n in range(200)]
     with pytest.raises(BadBundle, match="overlap"):
-        import_bundle(store, out)
+        import_bundle(store, _with_more(bundle, more))
+
+
+def test_an_entry_without_a_name_is_refused(store: Store, bundle: Path):
+    first = _first(bundle)
+    with pytest.raises(BadBundle):
+        import_bundle(store, _with_more(bundle, [first[:28] + b"\0\0" + first[30:46]]))
 
 
 def test_files_that_are_no_bundles(store: Store, bundle: Path, tmp_path: Path):
