@@ -60,7 +60,7 @@ function suit(model) {
   setText(find("span", terms), `I agree: ${model.terms}`);
   const takes = model.images[1] > 0;
   setText(find(".shf-drop-title"), takes ? "Drop a picture here to edit it" : "What you describe appears here");
-  setText(find(".shf-drop-how"), takes ? "Or click to choose one, or paste it." : "Write a prompt beside this, or drop a picture.");
+  setText(find(".shf-drop-how"), takes ? "Or click to choose one, or paste it." : "Write a prompt, or drop a picture.");
   setText(find(".shf-where"), model.goes ? `${takes ? "It is" : "Your words are"} sent to ${model.goes}.` : stays);
   changed();
 }

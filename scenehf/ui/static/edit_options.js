@@ -67,7 +67,7 @@ function optionFields(place, { onChange }) {
   /** At random for every picture, or one that stays. */
   function seedField(control) {
     const input = make("input");
-    Object.assign(input, { type: "number", min: 0, max: SEED_MOST, step: 1, placeholder: "at random" });
+    Object.assign(input, { type: "number", min: 0, max: SEED_MOST, step: 1, placeholder: "random" });
     input.setAttribute("aria-label", "Seed");
     const kinds = choice("Which seed", [["random", "Random"], ["fixed", "Fixed"]], (kind) => {
       if (kind === "fixed" && input.value === "") input.value = Math.floor(Math.random() * (SEED_MOST + 1));
