@@ -27,13 +27,15 @@ from typing import Any
 import numpy as np
 
 from benchmarks.qwen_standin import PUBLISHED, TINY, Size, text_config, text_state, write
-from benchmarks.silence import SILENT
+from benchmarks.silence import Silence
+from jobs.preview import encode_preview
 
 WIDE = Size(24, 4, 16, 3584, 18944, 2, 28, 1280, 3420, 4, 64)
 QUANTISATION = "Q4_K_M"
 TRIED = "tiny"  # the folder of networks that are tried first
 LEAN, FAST = 0.6, 1.0  # of the pipeline's bytes and seconds, at most
 TOLD = 0.15  # by how much the planner may err
+GLIMPSE = 0.03  # of a step, at most, for its preview
 FULL_BYTES = 12e9
 MACS = {"Q2_K": (8, 16), "Q4_K_M": (12, 24), "Q5_K_S": (12, 24), "Q8_0": (17, 32)}  # GB at most, on which Mac
 SIDE = 256  # px
@@ -41,18 +43,49 @@ STEPS = 2  # with one, the pipeline's schedule has no end to stretch to and its 
 PROMPT = "make the sky red"
 
 
+class Looks(Silence):
+    """A run that packs its previews as a job does, and knows when each was begun and done."""
+
+    def __init__(self, painter: Callable[..., Any]) -> None:
+        self._painter = painter
+        self.times: list[tuple[float, float]] = []
+
+    def painter(self, *given: Any) -> Callable[[Any], Any]:
+        """The painter, with the time at which it begins."""
+        paint = self._painter(*given)
+
+        def painted(heading: Any) -> tuple[float, Any]:
+            return time.perf_counter(), paint(heading)
+
+        return painted
+
+    def preview(self, image: Any) -> None:
+        """One that `painter` gave."""
+        began, picture = image
+        encode_preview(picture)
+        self.times.append((began, time.perf_counter()))
+
+    def share(self) -> float | None:
+        """Of the last step, what its preview took; None where there was only one step."""
+        if len(self.times) < 2:
+            return None
+        (_, before), (began, ended) = self.times[-2:]
+        return (ended - began) / (ended - before)
+
+
 # --- one of the two, in a process of its own -----------------------------------------------------------------------
 
 
 def ours(weights: Path, dtype: str, steps: int, lightning: bool) -> dict[str, Any]:
-    """Bytes, seconds and what the planner said of one edit."""
+    """Bytes, seconds, what the planner said of one edit, and the share of a step that its preview takes."""
     import torch
 
     from models.local.qwen_edit_gguf import memory
-    from models.local.qwen_edit_gguf.engine.edit import FIT, Chip, Edit, Editor
+    from models.local.qwen_edit_gguf.engine import edit as stage
+    from models.local.qwen_edit_gguf.engine.edit import Chip, Edit, Editor
     from models.local.qwen_edit_gguf.files import VERSIONS, found
     from models.local.qwen_edit_gguf.kept import Kept
-    from models.local.qwen_edit_gguf.options import QwenEditOptions
+    from models.local.qwen_edit_gguf.options import FIT, QwenEditOptions
     from models.runtime.frames import framed
 
     class Asked(QwenEditOptions):
@@ -64,16 +97,18 @@ def ours(weights: Path, dtype: str, steps: int, lightning: bool) -> dict[str, An
 
     asked = Edit((picture(SIDE),), PROMPT, None, Asked(steps=steps, guidance=1.0), 0)
     chip = Chip(torch.device("cpu"), getattr(torch, dtype), 1 << 40)
+    looks = Looks(stage.painter)
+    stage.painter = looks.painter
 
     def edited(folder: Path) -> None:
         with tempfile.TemporaryDirectory() as kept:
             editor = Editor(found(folder, VERSIONS["2509"]), VERSIONS["2509"], chip, Kept(Path(kept)))
-            assert editor(asked, SILENT).shape == (SIDE, SIDE, 3)
+            assert editor(asked, looks).shape == (SIDE, SIDE, 3)
 
     frame = framed(asked.pictures, FIT)
     files = found(weights, VERSIONS["2509"])
     told = memory.planned(files, frame, PROMPT, asked.options, "cpu", chip.bytes, chip.dtype.itemsize).peak
-    return measured(edited, weights) | {"told": told}
+    return measured(edited, weights) | {"told": told, "preview": looks.share()}
 
 
 def stock(weights: Path, dtype: str, steps: int) -> dict[str, Any]:
@@ -207,6 +242,11 @@ def compared(weights: Path, dtype: str) -> int:
             f"the pipeline {theirs[measure] / unit:.2f}   ratio {ratio:.2f}   <= {bar}   "
             f"{'pass' if ratio <= bar else 'miss'}"
         )
+    missed += int(mine["preview"] > GLIMPSE)
+    print(
+        f"a preview takes {mine['preview']:.1%} of a step   <= {GLIMPSE:.0%}   "
+        f"{'pass' if mine['preview'] <= GLIMPSE else 'miss'}"
+    )
     off = mine["told"] / mine["bytes"] - 1
     missed += int(abs(off) > TOLD)
     print(
@@ -236,9 +276,8 @@ def full(weights: Path, fastest: str) -> int:
 def macs(weights: Path) -> int:
     """Print what the published sizes take on Macs by the planner, which reads hollow files; returns the misses."""
     from models.local.qwen_edit_gguf import memory
-    from models.local.qwen_edit_gguf.engine.edit import FIT
     from models.local.qwen_edit_gguf.files import VERSIONS, found
-    from models.local.qwen_edit_gguf.options import QwenEditOptions
+    from models.local.qwen_edit_gguf.options import FIT, QwenEditOptions
     from models.runtime.frames import framed
 
     files = found(write(weights, PUBLISHED, hollow=True), VERSIONS["2509"])
