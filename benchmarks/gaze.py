@@ -22,6 +22,7 @@ from PIL import Image as Pictures
 
 from benchmarks.composites import PHOTOS
 from benchmarks.silence import SILENT
+from benchmarks.starter import add_weights, starter
 from models.local.mesh_portrait import MeshPortrait
 from models.pool import Pool
 from models.requests import Alpha, Image, Pose
@@ -231,7 +232,7 @@ def contact(grid_made: Made, file: Path) -> None:
 def main() -> None:
     """Print every row; the exit status is 1 if a bar was missed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--weights", type=Path, default=Path.home() / ".scenehf" / "weights")
+    add_weights(parser)
     parser.add_argument("--quick", action="store_true", help="a small grid at 256 px, one portrait, no speed")
     parser.add_argument("--speed", action="store_true", help="the speed rows alone")
     parser.add_argument("--out", type=Path, help="a folder for contact sheets")
@@ -239,7 +240,7 @@ def main() -> None:
     side, mobile = (7, 5) if asked.quick else (grid.DESKTOP, grid.MOBILE)
     sizes = (256,) if asked.quick else (512, 256)
     portraits = PORTRAITS[:1] if asked.quick else PORTRAITS
-    pool = Pool(Host(weights=asked.weights, threads=os.cpu_count() or 1))
+    pool = Pool(Host(weights=starter(parser, asked.weights), threads=os.cpu_count() or 1))
     made(photo(PORTRAITS[0]), 3, 3, 64, pool)  # what is imported at first use is no part of any figure
     missed = 0
     if not asked.quick:

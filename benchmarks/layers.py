@@ -37,7 +37,7 @@ from benchmarks.composites import (
     singles,
     stacks,
 )
-from models.runtime import weights
+from benchmarks.starter import add_weights, starter
 from scenehf.layers.plan import ExtractStep, Plan, arrange, separated
 from scenehf.pixels import decode_png
 from scenehf.settings import load
@@ -268,18 +268,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="leave out the 16 megapixel row")
-    parser.add_argument(
-        "--weights", type=Path, default=load().weights, help="the folder of the starter weights"
-    )
+    add_weights(parser)
     args = parser.parse_args()
     print(f"{CANVAS[0]} x {CANVAS[1]} px, {len(singles())} single and {len(stacks())} stacked composites")
-    for finding in weights.verify(args.weights, ("starter",)):
-        if finding.state != "present":
-            parser.error(
-                f"{finding.file} is {finding.state} under {args.weights}: ./launch.sh models pull starter"
-            )
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "weights").symlink_to(args.weights.resolve())
+        Path(folder, "weights").symlink_to(starter(parser, args.weights).resolve())
         with build(load(SCENEHF_HOME=Path(folder))) as services:
             table, offs = Table(), list[float]()
             if not args.quick:

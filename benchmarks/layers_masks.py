@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from benchmarks import metrics, peers
 from benchmarks.composites import Composite, Sheet, bounding_box, jittered, natural, singles, stacks
 from benchmarks.silence import Silence
+from benchmarks.starter import add_weights, starter
 from models.local.saliency_cut import REVIEW_BELOW
 from models.pool import Pool
 from models.spec import Host
@@ -190,10 +191,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--weights", type=Path, default=Path.home() / ".scenehf" / "weights")
+    add_weights(parser)
     parser.add_argument("--quick", action="store_true", help="three composites and two stacks")
     chosen = parser.parse_args()
-    engine, pool = local_engine(chosen.weights)
+    engine, pool = local_engine(starter(parser, chosen.weights))
     single, double = (singles()[:3], stacks()[:2]) if chosen.quick else (singles(), stacks())
     boxes, sloppy = with_boxes(engine, single), with_boxes(engine, single, (1, 2))
     print(boxes, "\n   floor .963 / 2.3, target .975 / 1.5")

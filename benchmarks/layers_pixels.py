@@ -25,6 +25,7 @@ from benchmarks import metrics
 from benchmarks.composites import Composite, photo, reference, singles, stacks
 from benchmarks.layers_masks import local_engine
 from benchmarks.silence import Silence
+from benchmarks.starter import add_weights, starter
 from models.local.closed_form.pyramid import solve
 from models.local.patchmatch.fill import RADIUS, fill
 from models.requests import Alpha, Image, Mask
@@ -239,7 +240,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--weights", type=Path, default=Path.home() / ".scenehf" / "weights")
+    add_weights(parser)
     parser.add_argument("--quick", action="store_true", help="three composites and one stack")
     parser.add_argument("--large", action="store_true", help="also time 16 megapixels")
     parser.add_argument("--step", choices=list(STEPS.values()), help=argparse.SUPPRESS)
@@ -248,7 +249,7 @@ def main() -> None:
     if chosen.step:
         print(json.dumps(step(chosen.step, chosen.side)))
     else:
-        report(chosen.weights, chosen.quick, chosen.large)
+        report(starter(parser, chosen.weights), chosen.quick, chosen.large)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from benchmarks.gaze import photo, prepared
 from benchmarks.silence import SILENT
 from benchmarks.standin import standin
+from benchmarks.starter import add_weights, starter
 from models.local.liveportrait import between, build
 from models.local.liveportrait.detail import Detail
 from models.local.liveportrait.networks.chip import Chip, placed
@@ -210,14 +210,14 @@ def overshoot(found: Image, truth: Image) -> float:
 def main() -> None:
     """Print every row; the exit status is 1 if a bar was missed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--weights", type=Path, default=Path.home() / ".scenehf" / "weights")
+    add_weights(parser)
     parser.add_argument("--frames", type=int, default=3, help="frames (batches) that are timed")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda", "mps"))
     parser.add_argument("--networks", action="store_true", help="the networks alone")
     asked = parser.parse_args()
+    pool = None if asked.networks else Pool(Host(weights=starter(parser, asked.weights)))
     missed = throughput(asked.frames, asked.device)
-    if not asked.networks:
-        pool = Pool(Host(weights=asked.weights))
+    if pool:
         portrait = prepared(photo("astronaut"), SIZE, pool)
         missed += keyframes(portrait, pool) + detail(portrait, pool)
     print(f"\n{missed} bars missed")

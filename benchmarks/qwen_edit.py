@@ -244,7 +244,7 @@ def compared(weights: Path, dtype: str) -> int:
         )
     missed += int(mine["preview"] > GLIMPSE)
     print(
-        f"a preview takes {mine['preview']:.1%} of a step   <= {GLIMPSE:.0%}   "
+        f"a preview takes {mine['preview']:.3%} of a step   <= {GLIMPSE:.0%}   "
         f"{'pass' if mine['preview'] <= GLIMPSE else 'miss'}"
     )
     off = mine["told"] / mine["bytes"] - 1
