@@ -211,7 +211,7 @@ def main() -> None:
     """Print every row; the exit status is 1 if a bar was missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_weights(parser)
-    parser.add_argument("--frames", type=int, default=3, help="frames (batches) that are timed")
+    parser.add_argument("--frames", type=int, default=9, help="frames (batches) that are timed")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda", "mps"))
     parser.add_argument("--networks", action="store_true", help="the networks alone")
     asked = parser.parse_args()
