@@ -1,8 +1,10 @@
 """Pulling what is large: one of several quantisations and all that it needs, going on after a break, no room."""
 
+import errno
 import hashlib
 import json
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from huggingface_hub import constants, file_download
@@ -110,6 +112,44 @@ def test_a_pull_that_was_stopped_goes_on_where_it_was(models, server, folder):
     server.ranges.clear()
     assert models("pull", SET.name, "--quant", "Q5_K_S")[0] == 0
     assert server.ranges == [f"{path} bytes={begun}-"]
+    assert (folder / path).read_bytes() == content(path)
+
+
+class Full:
+    """A file on a disk that has room for half of what is to come."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream = stream
+        self.tell, self.seek, self.truncate, self.name = (
+            stream.tell,
+            stream.seek,
+            stream.truncate,
+            stream.name,
+        )
+
+    def write(self, data: bytes) -> int:
+        if self.tell() + len(data) > LARGE // 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return self.stream.write(data)
+
+
+def test_a_disk_that_gets_full_meanwhile_is_a_sentence_and_what_came_is_kept(
+    models, server, folder, monkeypatch
+):
+    path = SET.choices["Q5_K_S"].path
+    for needed in SET.needs:
+        assert models("pull", needed)[0] == 0
+    fetch = file_download.http_get
+    with monkeypatch.context() as full:
+        full.setattr(
+            file_download, "http_get", lambda url, stream, **given: fetch(url, Full(stream), **given)
+        )
+        code, _, wrong = models("pull", SET.name, "--quant", "Q5_K_S")
+    assert code == 1
+    assert "are free on the disk of" in wrong and "Free some space" in wrong and len(wrong.splitlines()) == 1
+    server.ranges.clear()
+    assert models("pull", SET.name, "--quant", "Q5_K_S")[0] == 0
+    assert server.ranges == [f"{path} bytes={LARGE // 2}-"]
     assert (folder / path).read_bytes() == content(path)
 
 
