@@ -11,11 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-BATCH_NORM, CONV, POOL = (
-    {2: nn.BatchNorm2d, 3: nn.BatchNorm3d},
-    {2: nn.Conv2d, 3: nn.Conv3d},
-    {2: functional.avg_pool2d, 3: functional.avg_pool3d},
-)
+BATCH_NORM, CONV = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}, {2: nn.Conv2d, 3: nn.Conv3d}
 Slope = Literal["relu", "leaky"]
 LEAK = 0.01  # below zero, in the warping network
 NEAREST = (1, 2, 2)  # how much the hourglass grows: never in depth
@@ -33,18 +29,20 @@ class ConvNorm(nn.Module):
         super().__init__()
         self.conv = CONV[dimensions](inside, outside, 3, padding=1)
         self.norm = BATCH_NORM[dimensions](outside)
-        self._pool = POOL[dimensions] if pool else None
-        self._window = (2, 2) if dimensions == 2 else NEAREST
+        self._pool = pool
         self._slope = 0.0 if slope == "relu" else LEAK
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, outside, [D,] H, W), or half of H and W."""
         x = functional.leaky_relu_(self.norm(self.conv(x)), self._slope)
-        if self._pool is None:
+        if not self._pool:
             return x
+        if x.dim() == 4:
+            return functional.avg_pool2d(x, 2)
         if channels_last(x):
             return each_layer(x, lambda layers: functional.avg_pool2d(layers, 2))
-        return self._pool(x, self._window)
+        # As pictures: on a CPU torch cannot pool volumes in bfloat16.
+        return functional.avg_pool2d(x.flatten(1, 2), 2).unflatten(1, x.shape[1:3])
 
     def fold(self) -> None:
         """Put the norm into the convolution."""

@@ -131,3 +131,13 @@ def test_a_share_that_fails_is_told():
 
     with pytest.raises(ValueError, match="three"):
         shared(range(8), work)
+
+
+@pytest.mark.parametrize("number", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last_3d])
+def test_volumes_are_halved_as_torch_halves_them(number, layout):
+    block = ConvNorm(3, 3, 5, pool=True).eval()
+    x = torch.randn(2, 3, 4, 6, 8)
+    expected = functional.avg_pool3d(torch.relu(block.norm(block.conv(x))), (1, 2, 2))
+    found = block.to(number)(x.to(number).contiguous(memory_format=layout))
+    close(found.float(), expected, NEAR if number is torch.float32 else 2e-2)

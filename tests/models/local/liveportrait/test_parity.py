@@ -187,6 +187,7 @@ def test_every_stage_by_the_ways_of_a_cpu(fast, feature, pose):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # most processors have no bfloat16 and are slow at it
 @pytest.mark.parametrize("autocast", [False, True])
 def test_a_picture_in_bfloat16(feature, autocast):
     source, driving = (torch.from_numpy(REFERENCE[key]) for key in ("x_s", "p1_x_d_stitched"))
