@@ -229,7 +229,8 @@ def _past_proxies() -> dict[str, str]:
     """Names that no proxy is asked for: it cannot reach the servers of this machine, the app's own among them."""
     spellings = ("NO_PROXY", "no_proxy")
     known = {name: os.environ.get(name, "").split(",") for name in spellings}
-    return {name: ",".join(filter(None, [*known[name], LOOPBACK, "localhost"])) for name in spellings}
+    own = (LOOPBACK, "localhost")
+    return {name: ",".join(dict.fromkeys(filter(None, [*known[name], *own]))) for name in spellings}
 
 
 def _close(path: Path) -> None:
