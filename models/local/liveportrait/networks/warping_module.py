@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from models.local.liveportrait.networks.blocks import ConvNorm, UpBlock3d, fold_norm
+from models.local.liveportrait.networks.blocks import ConvNorm, LayeredConv3d, UpBlock3d, fold_norm
 from models.local.liveportrait.networks.sampling import coordinates, gaussians, moved, warped
 
 KEYPOINTS = 21
@@ -95,7 +95,7 @@ class DenseMotion(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.hourglass = Hourglass()
-        self.mask = nn.Conv3d(FOUND, KEYPOINTS + 1, 7, padding=3)
+        self.mask = LayeredConv3d(FOUND, KEYPOINTS + 1, 7, padding=3)
         self.compress = nn.Conv3d(CHANNELS, COMPRESSED, 1)
         self.norm = nn.BatchNorm3d(COMPRESSED)
         self.occlusion = nn.Conv2d(FOUND * DEPTH, 1, 7, padding=3)

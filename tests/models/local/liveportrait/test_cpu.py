@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from models.local.liveportrait.networks import spade_generator
-from models.local.liveportrait.networks.blocks import ConvNorm, UpBlock3d
+from models.local.liveportrait.networks.blocks import ConvNorm, LayeredConv3d, UpBlock3d
 from models.local.liveportrait.networks.chip import accelerate, makes_machine_code
 from models.local.liveportrait.networks.fourier import FourierConv3d
 from models.local.liveportrait.networks.product import ROWS, multiply, panels_of
@@ -92,6 +92,28 @@ def test_without_numba_the_networks_stay_as_they_are(monkeypatch):
 def test_fourier_is_the_plain_convolution(size):
     conv, x = nn.Conv3d(17, 5, 7, padding=3), torch.randn(2, 17, *size)
     close(FourierConv3d(conv)(x), conv(x))
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last_3d])
+def test_layer_by_layer_is_the_plain_convolution(layout):
+    layered, x = LayeredConv3d(6, 5, (3, 7, 5), padding=(1, 3, 2)), torch.randn(2, 6, 4, 9, 8)
+    expected = functional.conv3d(x, layered.weight, layered.bias, padding=(1, 3, 2))
+    close(layered(x.contiguous(memory_format=layout)), expected)
+    half = layered.to(torch.bfloat16)(x.to(torch.bfloat16))
+    assert half.dtype is torch.bfloat16
+    close(half.float(), expected, 2e-2)
+
+
+def test_layer_by_layer_keeps_more_digits_of_long_sums():
+    layered, x = LayeredConv3d(142, 2, 7, padding=3), torch.rand(1, 142, 16, 12, 12)
+    exact = sum(
+        functional.conv3d(x[:, part].double(), layered.weight[:, part].double(), padding=3)
+        for part in torch.arange(142).split(20)
+    )
+    exact += layered.bias.double().view(-1, 1, 1, 1)
+    plain = functional.conv3d(x, layered.weight, layered.bias, padding=3)
+    stray, others = ((found - exact).square().mean() for found in (layered(x).double(), plain.double()))
+    assert stray < others
 
 
 def test_volumes_with_channels_last_shrink_and_grow_alike():
