@@ -14,8 +14,9 @@ from starlette.routing import Route
 from jobs.store import Store
 from scenehf.pixels import HOME, PUBLIC
 from scenehf.settings import LOOPBACK
-from scenehf.ui import choices, gaze_view, health, images, layers_view, login, make_view, pictures, site
+from scenehf.ui import choices, code, gaze_view, health, images, layers_view, login, make_view, pictures, site
 from scenehf.ui.api import Endpoints
+from scenehf.ui.code import read
 from scenehf.ui.expiry import Expiry
 from scenehf.ui.guard.hosts import Hosts
 from scenehf.ui.guard.layer import Guard
@@ -23,7 +24,7 @@ from scenehf.ui.guard.rules import Call, Rules
 from scenehf.ui.make_api import MakeEndpoints
 from scenehf.ui.server import launch
 from scenehf.ui.tabs import edit, gaze, history, layers
-from scenehf.ui.theme import read, styles, theme
+from scenehf.ui.theme import styles, theme
 from scenehf.ui.visitors import ALONE, Reception, Sharing
 from scenehf.ui.watch import Watch
 from scenehf.workflows import extract, make
@@ -118,6 +119,7 @@ class Screens:
             theme=theme(),
             app_kwargs={"routes": self._routes(), "middleware": [Middleware(Guard, self._rules())]},
         )
+        _leave_out_endpoints(self.blocks.config)
         if share_url:
             self._hosts.add(share_url)
             self.blocks.share = False  # or the page would fetch Gradio's scripts from somewhere else
@@ -131,6 +133,7 @@ class Screens:
             *pictures.routes(self._store),
             *site.routes(self._store),
             *choices.routes(),
+            *code.routes({"edit": edit.SCRIPTS, "gaze": gaze.SCRIPTS, "history": history.SCRIPTS}),
             *login.routes(self._sharing),
             *health.routes(self._store, self._loaded),
         ]
@@ -179,6 +182,15 @@ def _remember(blocks: gr.Blocks, *panels: gr.HTML) -> None:
     for panel in panels:
         panel.opened(opened, None, kept, queue=False, api_visibility="private", show_progress="hidden")
     blocks.load(reopen, kept, panels[0], queue=False, api_visibility="private", show_progress="hidden")
+
+
+def _leave_out_endpoints(config: Any) -> None:
+    """Every argument of an endpoint is a part of the page to Gradio, without anything to be seen: most of what a
+    browser would unpack before it shows the page."""
+    page = config["page"][""]
+    shown = {part["id"] for part in config["components"] if part["type"] != "api"}
+    page["components"] = [number for number in page["components"] if number in shown]
+    page["layout"]["children"] = [part for part in page["layout"]["children"] if part["id"] in shown]
 
 
 def _empty(uploads: Path) -> None:

@@ -1,11 +1,11 @@
 """How the app looks: neutral greys, one accent, the system's own fonts. The style sheets lie in static/."""
 
 import json
-from pathlib import Path
 
 import gradio as gr
 
-STATIC = Path(__file__).parent / "static"
+from scenehf.ui.code import read
+
 STYLE_SHEETS = (
     "shell.css", "start.css", "layers.css", "stage.css", "marks.css", "tray.css", "steps.css", "card.css", "export.css",
     "history.css", "gaze.css", "edit.css", "edit_models.css", "edit_form.css", "edit_results.css",
@@ -35,11 +35,6 @@ def theme() -> gr.themes.Base:
         block_shadow="none",
         block_shadow_dark="none",
     )
-
-
-def read(*names: str) -> str:
-    """Static files, joined: page code is many small files and one function to the browser."""
-    return "\n".join((STATIC / name).read_text(encoding="utf-8") for name in names)
 
 
 def styles() -> str:

@@ -19,12 +19,13 @@ from scenehf.pixels import Limits, open_image, thumbnail
 from scenehf.settings import Settings
 from scenehf.studio.metadata import read
 from scenehf.ui.choices import entered, private, session_of
+from scenehf.ui.code import later
+from scenehf.ui.code import read as page_code
 from scenehf.ui.images import EXAMPLES, SIDES, example_path
 from scenehf.ui.make_form import offered
 from scenehf.ui.make_view import gallery
 from scenehf.ui.photos import rename, start_screen, uploaded
 from scenehf.ui.refusals import NOT_OURS, told
-from scenehf.ui.theme import read as page_code
 from scenehf.ui.visitors import made as made_for
 from scenehf.ui.visitors import visitor_of
 from scenehf.ui.watch import Watch
@@ -105,7 +106,7 @@ def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: 
     return gr.HTML(
         None,
         html_template=start_screen(page_code("edit.html"), EXAMPLES, public=public),
-        js_on_load=page_code(*SCRIPTS),
+        js_on_load=later("edit", *SCRIPTS),
         server_functions=[poll, models, look, estimate, create, made, act],
         apply_default_css=False,
         elem_id="edit",

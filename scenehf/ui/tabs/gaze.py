@@ -10,10 +10,10 @@ from jobs.job import Job
 from jobs.store import Store
 from scenehf.errors import NotPossible
 from scenehf.pixels import Limits
+from scenehf.ui.code import later, read
 from scenehf.ui.images import EXAMPLES, example_path
 from scenehf.ui.photos import job_of, rename, start_screen
 from scenehf.ui.refusals import NOT_OURS, told
-from scenehf.ui.theme import read
 from scenehf.ui.visitors import made, visitor_of
 from scenehf.ui.watch import Watch
 from scenehf.workflows import gaze
@@ -69,7 +69,7 @@ def build(
     return gr.HTML(
         None,
         html_template=start_screen(read("gaze.html"), FACES, public=public),
-        js_on_load=read(*SCRIPTS),
+        js_on_load=later("gaze", *SCRIPTS),
         server_functions=[poll, create, example, act, engines],
         apply_default_css=False,
         elem_id="gaze",

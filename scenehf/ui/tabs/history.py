@@ -12,9 +12,9 @@ from jobs.job import Job
 from jobs.store import Store
 from jobs.upkeep import DiskUse
 from scenehf.errors import NotPossible
+from scenehf.ui.code import later, read
 from scenehf.ui.images import url_of
 from scenehf.ui.refusals import NOT_OURS, told
-from scenehf.ui.theme import read
 from scenehf.ui.visitors import Visitor, made, visitor_of
 from scenehf.workflows import actions
 
@@ -71,7 +71,7 @@ def build(store: Store) -> gr.HTML:
     return gr.HTML(
         None,
         html_template=read("history.html"),
-        js_on_load=read(*SCRIPTS),
+        js_on_load=later("history", *SCRIPTS),
         server_functions=[jobs, fresh, facts, rename, duplicate, remove, cleanable, clean],
         apply_default_css=False,
         elem_id="history",

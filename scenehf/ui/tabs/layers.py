@@ -13,10 +13,10 @@ from scenehf.keys import KEYRING
 from scenehf.layers.engines import ENGINES
 from scenehf.pixels import Limits
 from scenehf.ui.choices import chosen, offered, private, session_of
+from scenehf.ui.code import read
 from scenehf.ui.images import EXAMPLES, example_path
 from scenehf.ui.photos import job_of, rename, start_screen, uploaded
 from scenehf.ui.refusals import NOT_OURS, told
-from scenehf.ui.theme import read
 from scenehf.ui.visitors import made as made_for
 from scenehf.ui.visitors import visitor_of
 from scenehf.ui.watch import Watch

@@ -1,0 +1,13 @@
+// The code of a tab comes when the tab is looked at for the first time.
+// Gradio looks for the names of events in here, and not in what comes: "opened".
+const seen = new ResizeObserver(() => {
+  if (element.offsetParent === null) return;
+  seen.disconnect();
+  fetch(ADDRESS)
+    .then((answer) => (answer.ok ? answer.text() : Promise.reject()))
+    .then(
+      (code) => new Function("GIVEN", code)(GIVEN),
+      () => { element.textContent = "This tab could not be fetched. Is the app still running? Reload the page."; },
+    );
+});
+seen.observe(element);
