@@ -198,7 +198,7 @@ def ready(desk: Desk, table: Table, bare: str, quick: bool) -> None:
     ours, theirs = [], []
     drop = STAMPS.replace("HOLDS", 'window.stamps.script && visible(".shf-drop")')
     text = STAMPS.replace("HOLDS", 'visible("textarea")')
-    for number in range(3 if quick else 9):
+    for number in range(3 if quick else 17):
         context = desk.browser.new_context(viewport=VIEWPORT)  # type: ignore[arg-type]
         took = _load(context.new_page(), desk.address, drop)
         context.close()

@@ -31,10 +31,7 @@ from scenehf.workflows import extract, make
 from scenehf.workflows import gaze as gaze_grid
 
 TITLE = "SceneHF"
-# Fixed, or what the browser kept cannot be read after a restart. It is a job's id, and guards nothing.
-BROWSER_KEY, BROWSER_SECRET = "scenehf-job", "scenehf"
 MAX_QUEUED = 64  # calls of named endpoints that wait
-PAGE_EVENTS = ("opened", "reopen")  # functions that the page itself calls and nobody else needs
 UPLOADS_KEPT = (3600, 86400), (600, 3600)  # seconds: looked at every, kept for; alone, and with strangers
 
 
@@ -85,14 +82,13 @@ class Screens:
             )
             with gr.Tabs(elem_id="tabs"):
                 with gr.Tab("Layers", id="layers"):
-                    first = layers.build(store, watch, self._limits, uploads, public=public)
+                    layers.build(store, watch, self._limits, uploads, public=public)
                 with gr.Tab("Edit / Generate", id="edit"):
-                    second = edit.build(store, watch, self._limits, uploads, public=public)
+                    edit.build(store, watch, self._limits, uploads, public=public)
                 with gr.Tab("Gaze", id="gaze"):
-                    third = gaze.build(store, watch, self._limits, uploads, weights, public=public)
+                    gaze.build(store, watch, self._limits, uploads, weights, public=public)
                 with gr.Tab("History", id="history"):
                     history.build(store)
-            _remember(self.blocks, first, second, third)
             Endpoints(store, watch, self._limits, uploads, weights).declare()
             MakeEndpoints(store, self._limits, uploads).declare()
 
@@ -146,7 +142,7 @@ class Screens:
         calls = [
             Call(fn._id, str(fn.api_name), heavy=fn.queue and fn.concurrency_limit is not None)
             for fn in self.blocks.fns.values()
-            if fn.api_visibility == "public" or fn.name in PAGE_EVENTS
+            if fn.api_visibility == "public"
         ]
         return Rules(
             reception=Reception(self._store, self._sharing),
@@ -165,23 +161,6 @@ class Screens:
         self._expiry.stop()
         self.blocks.server.config.timeout_graceful_shutdown = 1
         self.blocks.close(verbose=False)
-
-
-def _remember(blocks: gr.Blocks, *panels: gr.HTML) -> None:
-    """Keep the open job in the browser, for where the address of the page is lost (a Space's frame). The first panel,
-    which is always there, opens it, or passes it on to the tab of its kind."""
-    kept = gr.BrowserState(None, storage_key=BROWSER_KEY, secret=BROWSER_SECRET)
-
-    def opened(event: gr.EventData) -> str | None:
-        job: Any = event._data.get("job")  # what the page sent
-        return str(job) if job else None
-
-    def reopen(job: str | None, request: gr.Request) -> str | None:
-        return request.query_params.get("job") or job
-
-    for panel in panels:
-        panel.opened(opened, None, kept, queue=False, api_visibility="private", show_progress="hidden")
-    blocks.load(reopen, kept, panels[0], queue=False, api_visibility="private", show_progress="hidden")
 
 
 def _leave_out_endpoints(config: Any) -> None:

@@ -6,7 +6,24 @@ const POLL_IDLE = 1000; // ms while it waits for a person
 const POLL_AWAY = 3000; // ms while nobody looks
 const POLL_LOST = 5000; // ms at most between two tries to reach the server
 const BUSY = ["queued", "running"];
+const LAST_OPEN = "scenehf-open"; // under which the browser keeps the job that was open last
 const SILENT = "The app does not answer. Try again in a moment.";
+
+/** Browsers may refuse to keep anything. */
+function remember(job) {
+  try {
+    if (job) localStorage.setItem(LAST_OPEN, job);
+    else localStorage.removeItem(LAST_OPEN);
+  } catch { /* then a reload has the address */ }
+}
+
+function remembered() {
+  try {
+    return localStorage.getItem(LAST_OPEN);
+  } catch {
+    return null;
+  }
+}
 
 /**
  * Follow one job at a time in the tab with this title.
@@ -43,7 +60,7 @@ function followJob(tab, { onOpen, onView, onPreview }) {
   /** Have this page, and the browser, come back to the job that is followed. */
   function keep() {
     address(self.job);
-    trigger("opened", { job: self.job });
+    remember(self.job);
   }
 
   /** Show another job; null: the empty start. */
@@ -159,10 +176,11 @@ function followJob(tab, { onOpen, onView, onPreview }) {
 
   const heldElsewhere = (id) => [...document.querySelectorAll("[data-follows]")].some((other) => other.dataset.follows === id);
 
-  /** Open what the address names, unless another tab has it. */
+  /** Open what the address names, unless another tab has it. Where the address of a page is lost (a Space's frame), the
+   * first tab opens the job that was open last, or passes it on to the tab of its kind. */
   function begin() {
     ready = true;
-    const named = new URL(location.href).searchParams.get("job") || props.value;
+    const named = new URL(location.href).searchParams.get("job") || (tab === "Layers" && remembered());
     if (named && !heldElsewhere(named)) open(named);
   }
 
@@ -183,9 +201,6 @@ function followJob(tab, { onOpen, onView, onPreview }) {
     if (event.key === "Escape" || event.key === "Enter") jobName.blur();
   });
   document.addEventListener("visibilitychange", () => wake());
-  watch("value", () => {
-    if (ready && props.value && !heldElsewhere(props.value)) open(props.value);
-  });
   window.addEventListener("scenehf:open", ({ detail }) => {
     if (!element.isConnected) return;
     if (detail.tab === tab && ready) open(detail.job);

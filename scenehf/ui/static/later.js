@@ -1,5 +1,4 @@
 // The code of a tab comes when the tab is looked at for the first time.
-// Gradio looks for the names of events in here, and not in what comes: "opened".
 const seen = new ResizeObserver(() => {
   if (element.offsetParent === null) return;
   seen.disconnect();

@@ -46,8 +46,8 @@ Json = dict[str, Any]
 Message = list[Any]  # what the page passes to a server function: always one list
 
 
-def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: bool) -> gr.HTML:
-    """The tab's one component; it fires `opened` with the id of the job it shows."""
+def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: bool) -> None:
+    """Add the tab's one component."""
 
     def poll(message: Message, request: gr.Request) -> Json:
         return private(watch.poll(str(message[0]), int(message[1])), request)
@@ -103,7 +103,7 @@ def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: 
         KEYRING.bind(job_id, session_of(request))
         return told(lambda: _act(store, verb, job_id, given))
 
-    return gr.HTML(
+    gr.HTML(
         None,
         html_template=start_screen(page_code("edit.html"), EXAMPLES, public=public),
         js_on_load=later("edit", *SCRIPTS),

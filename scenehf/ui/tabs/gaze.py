@@ -29,10 +29,8 @@ Json = dict[str, Any]
 Message = list[Any]  # what the page passes to a server function: always one list
 
 
-def build(
-    store: Store, watch: Watch, limits: Limits, uploads: Path, weights: Path, *, public: bool
-) -> gr.HTML:
-    """The tab's one component; it fires `opened` with the id of the job it shows. weights: folder of pulled files."""
+def build(store: Store, watch: Watch, limits: Limits, uploads: Path, weights: Path, *, public: bool) -> None:
+    """Add the tab's one component. weights: folder of pulled files."""
 
     def poll(message: Message) -> Json:
         return watch.poll(str(message[0]), int(message[1]))
@@ -66,7 +64,7 @@ def build(
         paid = {engine: gaze.told_of_price(engine) for engine in gaze.PAID}
         return {"lacks": lacks, "paid": paid}
 
-    return gr.HTML(
+    gr.HTML(
         None,
         html_template=start_screen(read("gaze.html"), FACES, public=public),
         js_on_load=later("gaze", *SCRIPTS),

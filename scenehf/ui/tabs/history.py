@@ -31,8 +31,8 @@ Json = dict[str, Any]
 Message = list[Any]  # what the page passes to a server function: always one list
 
 
-def build(store: Store) -> gr.HTML:
-    """The tab's one component. Where strangers share this app everybody sees their own jobs alone."""
+def build(store: Store) -> None:
+    """Add the tab's one component. Where strangers share this app everybody sees their own jobs alone."""
     disk = _Disk(store)
 
     def seen(request: gr.Request, wanted: Json) -> Seen:
@@ -68,7 +68,7 @@ def build(store: Store) -> gr.HTML:
         finally:
             disk.forget()
 
-    return gr.HTML(
+    gr.HTML(
         None,
         html_template=read("history.html"),
         js_on_load=later("history", *SCRIPTS),

@@ -36,8 +36,8 @@ Json = dict[str, Any]
 Message = list[Any]  # what the page passes to a server function: always one list
 
 
-def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: bool) -> gr.HTML:
-    """The tab's one component. Its value is the id of the job to open; it fires `opened` with the id it shows."""
+def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: bool) -> None:
+    """Add the tab's one component."""
 
     def poll(message: Message, request: gr.Request) -> Json:
         return private(watch.poll(str(message[0]), int(message[1])), request)
@@ -76,7 +76,7 @@ def build(store: Store, watch: Watch, limits: Limits, uploads: Path, *, public: 
         KEYRING.bind(job_id, session_of(request))
         return told(lambda: _act(store, uploads, verb, job_id, given))
 
-    return gr.HTML(
+    gr.HTML(
         None,
         html_template=start_screen(read("layers.html"), EXAMPLES, public=public),
         js_on_load=read(*SCRIPTS),

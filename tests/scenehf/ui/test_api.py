@@ -54,7 +54,7 @@ def test_these_endpoints_and_no_others_can_be_called(client, url):
     assert info["unnamed_endpoints"] == {}
     for endpoint in info["named_endpoints"].values():
         assert endpoint["description"]
-    for private in ("/opened", "/reopen", "/poll", "/act", "/create"):
+    for private in ("/poll", "/act", "/create"):
         with pytest.raises(ValueError, match="Cannot find a function"):
             client.predict(api_name=private)
 
