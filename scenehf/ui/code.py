@@ -15,14 +15,6 @@ from starlette.routing import Route
 
 CODE = "/scenehf/code"
 STATIC = Path(__file__).parent / "static"
-GIVEN = (
-    "element",
-    "trigger",
-    "props",
-    "server",
-    "upload",
-    "watch",
-)  # what Gradio calls a component's code with
 
 _HEADERS = {"Cache-Control": "max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 _MISSING = PlainTextResponse("There is no such code.", status_code=404)
@@ -36,8 +28,7 @@ def read(*names: str) -> str:
 def later(tab: str, *names: str) -> str:
     """A script that fetches these files from the route above and runs them as if it had held them."""
     version = hashlib.sha256(read(*names).encode()).hexdigest()[:16]
-    address, given = f"{CODE[1:]}/{tab}.js?v={version}", ", ".join(GIVEN)
-    return read("later.js").replace("ADDRESS", json.dumps(address)).replace("GIVEN", given)
+    return read("later.js").replace("ADDRESS", json.dumps(f"{CODE[1:]}/{tab}.js?v={version}"))
 
 
 def routes(tabs: Mapping[str, tuple[str, ...]]) -> list[Route]:
@@ -46,8 +37,8 @@ def routes(tabs: Mapping[str, tuple[str, ...]]) -> list[Route]:
 
     def code(request: Request) -> Response:
         source = sources.get(request.path_params["tab"])
-        return (
-            _MISSING if source is None else Response(source, media_type="text/javascript", headers=_HEADERS)
-        )
+        if source is None:
+            return _MISSING
+        return Response(source, media_type="text/javascript", headers=_HEADERS)
 
     return [Route(CODE + "/{tab}.js", code)]

@@ -95,7 +95,7 @@ class LayeredConv3d(nn.Conv3d):
             functional.conv2d(layers[:, at : at + depth].flatten(0, 1), taps, padding=(down, across))
             for at, taps in enumerate(self.weight.unbind(2))
         )
-        whole = sum(part.float() for part in parts) + self.bias.view(-1, 1, 1)
+        whole = sum(parts) + self.bias.view(-1, 1, 1)
         return whole.unflatten(0, (batch, depth)).transpose(1, 2)
 
 

@@ -215,3 +215,14 @@ def test_a_picture_in_bfloat16(feature, autocast):
         image = large[1](large[0](feature, source, driving)[0]).float()
     assert chip.met >= convolutions
     assert psnr(image[0, :, ::4, ::4], REFERENCE["p1_image_slice"]) >= HALF_PEAK
+
+
+@pytest.mark.slow
+def test_a_batch_is_its_pictures_one_by_one(fast, feature):
+    source = torch.from_numpy(REFERENCE["x_s"])
+    driving = torch.from_numpy(np.concatenate([REFERENCE[f"p{pose}_x_d_stitched"] for pose in POSES]))
+    with torch.inference_mode():
+        kept = fast("warping_module").source(feature, source)
+        together = fast("spade_generator")(fast("warping_module").warp(kept, driving)[0])
+    for pose in POSES:
+        assert psnr(together[pose, :, ::4, ::4], REFERENCE[f"p{pose}_image_slice"]) >= PEAK
